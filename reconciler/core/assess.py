@@ -1,0 +1,202 @@
+"""The verdict on one webhook: which step brings it from what it is to what is wanted, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from reconciler.core.diff import LOCAL_FIELDS, Change, creation, needed, wish
+from reconciler.core.ingress_url import ingress_url, webhook_id_in
+from reconciler.core.model import Desired, Listing, Observed, Phase, Recorded, SecretOrigin, TypeTraits
+from reconciler.core.pairing import Bond, Pair
+from reconciler.core.plan import Action, Reason, Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What is known around one webhook.
+
+    `listing` is None where the provider was not asked, and `list_failed` tells why it could not answer. `slot` is the
+    slot that the credentials lead to, `slot_owner` the address that holds it, where that is another webhook which
+    stays. `unrecorded` are ids in URLs of ours, seen in the listing, that no record explains.
+    """
+
+    base_url: str
+    base_urls: frozenset[str]
+    traits: TypeTraits
+    secret_origin: SecretOrigin
+    listing: Listing | None = None
+    list_failed: str = ""
+    slot: str = ""
+    slot_owner: str = ""
+    unrecorded: tuple[str, ...] = ()
+
+
+def assess(pair: Pair, view: View) -> Step | None:
+    """The step for a pair, or None when all is in sync."""
+    desired, recorded = pair.desired, pair.recorded
+    draft = Step(
+        action=Action.NONE, reason=Reason.DECLARED, key=pair.key, desired=desired, recorded=recorded, slot=view.slot
+    )
+    if desired is None:
+        return _prune(draft, pair.bond, recorded, view) if recorded else None
+    if desired.key.manual:
+        return _manual(draft, desired, recorded, view)
+    if refused := _refused(draft, pair.bond, desired, view):
+        return refused
+    if recorded is None:
+        return replace(draft, action=Action.CREATE, changes=creation(desired))
+    changes = wish(desired, recorded, ingress_url(view.base_url, desired.key.provider, recorded.id))
+    if pair.bond is Bond.GAINED:
+        return replace(draft, action=Action.REGISTER, reason=Reason.CREDENTIALS_GAINED, changes=changes)
+    if recorded.phase is Phase.REGISTERED:
+        return _registered(draft, pair.bond, changes, view)
+    return _interrupted(draft, changes, view)
+
+
+def ours(listing: Listing, recorded: Recorded, view: View) -> tuple[Observed, ...]:
+    """The objects in the listing that are this record's, the healthiest first.
+
+    By the id that the provider gave, or by our id in the URL; where a resource has one slot, its id says nothing.
+    """
+    mine = (
+        item
+        for item in listing.objects
+        if webhook_id_in(item.url, recorded.key.provider, view.base_urls) == recorded.id
+        or (not view.traits.slot and recorded.remote_id and item.remote_id == recorded.remote_id)
+    )
+    return tuple(
+        sorted(mine, key=lambda item: (item.active is False, item.remote_id != recorded.remote_id, item.remote_id))
+    )
+
+
+def _refused(draft: Step, bond: Bond, desired: Desired, view: View) -> Step | None:
+    """The wish cannot be granted, whatever the record: blocked, with the way out."""
+    blocked = replace(draft, action=Action.BLOCKED)
+    if message := _url_refused(view):
+        return replace(blocked, reason=Reason.URL_REFUSED, way_out=message)
+    if view.slot_owner:
+        way_out = f"the slot {view.slot} belongs to {view.slot_owner}: remove one of the two, or use other credentials"
+        return replace(blocked, reason=Reason.SLOT_TAKEN, way_out=way_out)
+    if bond is Bond.CREDENTIALS and (view.list_failed or not _sees(draft, view)):
+        cause = view.list_failed or "the object is not in their list"
+        way_out = f"give {desired.key.credentials} access to {desired.resource}, or keep the old ones ({cause})"
+        return replace(blocked, reason=Reason.CREDENTIALS_CANNOT_SEE, way_out=way_out)
+    foreign = _foreign_in_slot(draft, view)
+    if foreign and not view.unrecorded:
+        way_out = "the slot holds a URL that is not ours: clear it at the provider if nobody needs it"
+        return replace(blocked, reason=Reason.FOREIGN_URL, way_out=way_out)
+    if view.unrecorded and (bond is Bond.NEW or foreign):
+        known = ", ".join(view.unrecorded)
+        way_out = f"the provider already has a webhook of ours that no record explains (webhook id {known}): "
+        way_out += "restore the store it was made with, or remove it at the provider"
+        return replace(blocked, reason=Reason.UNRECORDED, way_out=way_out)
+    return None
+
+
+def _url_refused(view: View) -> str:
+    parts = urlsplit(view.base_url)
+    schemes, ports = view.traits.url_schemes, view.traits.url_ports
+    if parts.scheme not in schemes:
+        return f"the provider only calls {' or '.join(sorted(schemes))} URLs: change base_url"
+    port = parts.port or {"https": 443, "http": 80}[parts.scheme]
+    if ports and port not in ports:
+        return f"the provider only calls ports {', '.join(map(str, sorted(ports)))}: change base_url"
+    return ""
+
+
+def _sees(draft: Step, view: View) -> bool:
+    return view.listing is None or draft.recorded is None or bool(ours(view.listing, draft.recorded, view))
+
+
+def _foreign_in_slot(draft: Step, view: View) -> bool:
+    if not view.traits.slot or view.listing is None or not view.listing.objects:
+        return False
+    return draft.recorded is None or not ours(view.listing, draft.recorded, view)
+
+
+def _manual(draft: Step, desired: Desired, recorded: Recorded | None, view: View) -> Step | None:
+    if recorded is None:
+        return replace(draft, action=Action.CREATE, changes=creation(desired))
+    url = ingress_url(view.base_url, desired.key.provider, recorded.id)
+    changes = wish(desired, recorded, url)
+    if recorded.phase is Phase.TOMBSTONE:
+        return replace(draft, action=Action.CREATE, reason=Reason.REVIVED, changes=changes)
+    return replace(draft, action=Action.UPDATE, reason=_why(changes), changes=changes) if changes else None
+
+
+def _registered(draft: Step, bond: Bond, wished: tuple[Change, ...], view: View) -> Step | None:
+    if view.listing is None or draft.recorded is None or draft.desired is None:
+        return _update(draft, wished, wished, view)
+    mine = ours(view.listing, draft.recorded, view)
+    if not mine:
+        return replace(draft, action=Action.REGISTER, reason=Reason.DELETED_AT_PROVIDER, changes=wished)
+    best, *others = mine
+    url = ingress_url(view.base_url, draft.key.provider, draft.recorded.id)
+    changes = needed(draft.desired, url, wished, best, view.traits.events)
+    draft = replace(draft, remote_ids=(best.remote_id,), surplus=tuple(item.remote_id for item in others))
+    return _update(draft, wished, changes, view)
+
+
+def _update(draft: Step, wished: tuple[Change, ...], changes: tuple[Change, ...], view: View) -> Step | None:
+    if not changes and not draft.surplus:
+        return None
+    reason = _why(wished) if wished else Reason.DRIFTED if changes else Reason.DUPLICATED
+    remote = {change.field.partition(".")[0] for change in changes} - LOCAL_FIELDS
+    names = {change.field.removeprefix("options.") for change in changes} - LOCAL_FIELDS
+    if remote and ("update" not in view.traits.operations or not names <= view.traits.updatable):
+        return replace(draft, action=Action.REPLACE, reason=Reason.NOT_UPDATABLE, changes=changes)
+    if draft.recorded and not draft.remote_ids and draft.recorded.remote_id:
+        draft = replace(draft, remote_ids=(draft.recorded.remote_id,))
+    return replace(draft, action=Action.UPDATE, reason=reason, changes=changes)
+
+
+def _interrupted(draft: Step, wished: tuple[Change, ...], view: View) -> Step:
+    """A record whose object may or may not exist: complete it, make it, or own up to the doubt."""
+    if "list" not in view.traits.operations:
+        return replace(draft, action=Action.REPLACE, reason=Reason.UNCERTAIN, changes=wished, doubtful=True)
+    mine = ours(view.listing, draft.recorded, view) if view.listing and draft.recorded else ()
+    if not mine or draft.recorded is None or draft.desired is None:
+        return replace(draft, action=Action.REGISTER, reason=Reason.INTERRUPTED, changes=wished)
+    if view.secret_origin is SecretOrigin.RESPONSE and not draft.recorded.secret:
+        surplus = tuple(item.remote_id for item in mine)
+        return replace(draft, action=Action.REGISTER, reason=Reason.SECRET_LOST, changes=wished, surplus=surplus)
+    best, *others = mine
+    url = ingress_url(view.base_url, draft.key.provider, draft.recorded.id)
+    return replace(
+        draft,
+        action=Action.ADOPT,
+        reason=Reason.INTERRUPTED,
+        changes=needed(draft.desired, url, wished, best, view.traits.events),
+        remote_ids=(best.remote_id,),
+        surplus=tuple(item.remote_id for item in others),
+    )
+
+
+def _prune(draft: Step, bond: Bond, recorded: Recorded, view: View) -> Step:
+    reason = Reason.DANGLING
+    if bond is Bond.LEFTOVER:
+        reason = Reason.REPLACED if recorded.replaced else Reason.INTERRUPTED
+    step = replace(draft, action=Action.PRUNE, reason=reason, slot=recorded.slot)
+    if recorded.key.manual:
+        return step
+    if view.listing is not None:
+        return replace(step, remote_ids=tuple(item.remote_id for item in ours(view.listing, recorded, view)))
+    if recorded.remote_id:
+        return replace(step, remote_ids=(recorded.remote_id,))
+    return replace(step, doubtful=True)
+
+
+def _why(changes: Iterable[Change]) -> Reason:
+    """The reason that weighs most among those of the changed fields."""
+    fields = {change.field for change in changes}
+    if "credentials" in fields:
+        return Reason.CREDENTIALS_CHANGED
+    if fields - {"url", "secret"} - LOCAL_FIELDS:
+        return Reason.MANIFEST_CHANGED
+    if "url" in fields:
+        return Reason.BASE_URL_MOVED
+    if "secret" in fields:
+        return Reason.SECRET_CHANGED
+    return Reason.ROUTING_CHANGED if "triggers" in fields else Reason.MANIFEST_CHANGED

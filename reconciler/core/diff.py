@@ -1,0 +1,91 @@
+"""Field by field: what separates a wanted webhook from its record, and from the object at the provider."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from reconciler.core.events import normalised
+from reconciler.core.model import Desired, EventTraits, Json, Observed, Recorded, Relation, canonical_json
+
+LOCAL_FIELDS = frozenset({"triggers", "protect", "credentials"})
+"""Fields that live in our store alone: changing them needs no call."""
+
+
+class Change(NamedTuple):
+    """One field that differs. `field` is `events`, `url`, `active`, `secret`, `credentials`, `options.NAME`, ..."""
+
+    field: str
+    before: Json
+    after: Json
+
+
+def creation(desired: Desired) -> tuple[Change, ...]:
+    """What a new webhook brings; its URL is left out, for its id is not minted yet."""
+    changes = [Change("events", None, sorted(desired.events))]
+    changes += [Change(f"options.{name}", None, value) for name, value in sorted(desired.options.items())]
+    if desired.secret:
+        changes.append(Change("secret", None, desired.secret[:8]))
+    return tuple(changes)
+
+
+def wish(desired: Desired, recorded: Recorded, url: str) -> tuple[Change, ...]:
+    """Desired against recorded: what the manifests, or the base URL, ask to be changed."""
+    changes: list[Change] = []
+    _add(changes, "credentials", recorded.key.credentials, desired.key.credentials)
+    _add(changes, "events", sorted(recorded.events), sorted(desired.events))
+    _add(changes, "url", recorded.url, url)
+    changes += _option_changes(recorded.options, desired.options, desired.options)
+    if desired.secret and desired.secret != recorded.secret:
+        changes.append(Change("secret", recorded.secret[:8] or None, desired.secret[:8]))
+    _add(changes, "protect", recorded.protect, desired.protect)
+    _add(changes, "triggers", relations_document(recorded.relations), relations_document(desired.relations))
+    return tuple(sorted(changes))
+
+
+def needed(
+    desired: Desired, url: str, wished: Iterable[Change], observed: Observed, traits: EventTraits
+) -> tuple[Change, ...]:
+    """Desired against observed as well: everything that is left to do, with what the provider has now as `before`.
+
+    A field that the provider already has as desired stays listed when our record must learn of it; a field that the
+    provider does not tell counts as recorded.
+    """
+    changes = {change.field: change for change in wished}
+    seen: dict[str, Json] = {"url": observed.url}
+    if observed.events is not None:
+        seen["events"] = sorted(normalised(observed.events, traits))
+    seen |= {f"options.{name}": value for name, value in observed.options.items()}
+    aims: dict[str, Json] = {"url": url, "events": sorted(desired.events)}
+    aims |= {f"options.{name}": value for name, value in desired.options.items()}
+    for field, aim in aims.items():
+        if field in seen and not same(seen[field], aim):
+            changes[field] = Change(field, seen[field], aim)
+    if observed.active is False:
+        changes["active"] = Change("active", observed.health or False, True)
+    return tuple(changes[field] for field in sorted(changes))
+
+
+def relations_document(relations: Iterable[Relation]) -> list[Json]:
+    """Who is dispatched to, as JSON."""
+    return [
+        {str(relation.subscriber.kind): relation.subscriber.id, "events": list(relation.events)}
+        | ({"node": relation.node_id} if relation.node_id else {})
+        for relation in sorted(relations)
+    ]
+
+
+def same(left: Json, right: Json) -> bool:
+    """Whether two JSON values are equal; `true` is not `1`, and null is not absence."""
+    return left is right or canonical_json(left) == canonical_json(right)
+
+
+def _add(changes: list[Change], field: str, before: Json, after: Json) -> None:
+    if before != after:
+        changes.append(Change(field, before, after))
+
+
+def _option_changes(before: Mapping[str, Json], after: Mapping[str, Json], names: Iterable[str]) -> Iterable[Change]:
+    for name in sorted(names):
+        if not same(before.get(name), after.get(name)):
+            yield Change(f"options.{name}", before.get(name), after.get(name))

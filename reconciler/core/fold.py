@@ -1,0 +1,126 @@
+"""From triggers to webhooks: which triggers share one, and what it must be to serve them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from reconciler.core.errors import Problem
+from reconciler.core.events import union
+from reconciler.core.model import (
+    Catalogue,
+    Desired,
+    Json,
+    Relation,
+    Subscriber,
+    Trigger,
+    TypeTraits,
+    WebhookKey,
+    canonical_json,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """The wanted webhooks in the order of their keys, and what keeps triggers from sharing one."""
+
+    desired: tuple[Desired, ...]
+    problems: tuple[Problem, ...]
+
+
+def fold(triggers: Iterable[Trigger], catalogue: Catalogue) -> Folded:
+    """Fold triggers into webhooks; the result does not depend on their order.
+
+    Auto triggers share a webhook when they agree on user, provider, credentials, type, resource and identity options;
+    manual ones when they agree on user, provider, type, subscriber and name. Every trigger's provider and type must be
+    in the catalogue.
+    """
+    shared: dict[WebhookKey, list[Trigger]] = {}
+    for trigger in triggers:
+        traits = catalogue[trigger.provider].types[trigger.type]
+        shared.setdefault(_key(trigger, traits), []).append(trigger)
+    desired = []
+    problems: list[Problem] = []
+    for key in sorted(shared):
+        traits = catalogue[key.provider].types[key.type]
+        group = sorted(shared[key], key=_order)
+        desired.append(_merge(key, group, traits))
+        problems.extend(_disagreements(group, key.address()))
+    return Folded(tuple(desired), tuple(problems))
+
+
+def _key(trigger: Trigger, traits: TypeTraits) -> WebhookKey:
+    if trigger.manual:
+        return WebhookKey(
+            trigger.user,
+            trigger.provider,
+            trigger.type,
+            manual=True,
+            subscriber=str(trigger.subscriber),
+            name=trigger.name,
+        )
+    identity = {
+        name: value
+        for name, option in traits.options.items()
+        if option.identity and (value := trigger.options.get(name, option.default)) != option.default
+    }
+    return WebhookKey(
+        trigger.user,
+        trigger.provider,
+        trigger.type,
+        manual=False,
+        resource=trigger.canonical,
+        credentials=trigger.credentials,
+        identity=canonical_json(identity) if identity else "",
+    )
+
+
+def _order(trigger: Trigger) -> tuple[object, ...]:
+    events = tuple(sorted(trigger.events))
+    return (trigger.location, trigger.subscriber, events, trigger.resource, canonical_json(dict(trigger.options)))
+
+
+def _merge(key: WebhookKey, triggers: list[Trigger], traits: TypeTraits) -> Desired:
+    return Desired(
+        key=key,
+        resource=min(trigger.resource for trigger in triggers),
+        events=union((event for trigger in triggers for event in trigger.events), traits.events),
+        relations=_relations(triggers),
+        triggers=tuple(triggers),
+        options=_options(triggers, traits),
+        secret=next((trigger.secret for trigger in triggers if trigger.secret), ""),
+        protect=any(trigger.protect for trigger in triggers),
+    )
+
+
+def _relations(triggers: Iterable[Trigger]) -> tuple[Relation, ...]:
+    events: dict[Subscriber, set[str]] = {}
+    for trigger in triggers:
+        events.setdefault(trigger.subscriber, set()).update(trigger.events)
+    return tuple(Relation(subscriber, "", tuple(sorted(events[subscriber]))) for subscriber in sorted(events))
+
+
+def _options(triggers: Iterable[Trigger], traits: TypeTraits) -> Mapping[str, Json]:
+    """What was said explicitly, over the defaults; a trigger that is silent has no opinion."""
+    merged = {name: option.default for name, option in traits.options.items() if option.default is not None}
+    for trigger in triggers:
+        merged.update(trigger.options)
+    return dict(sorted(merged.items()))
+
+
+def _disagreements(triggers: list[Trigger], address: str) -> Iterable[Problem]:
+    first: dict[str, tuple[Json, Trigger]] = {}
+    for trigger in triggers:
+        said = {f"options.{name}": value for name, value in trigger.options.items()}
+        if trigger.secret:
+            said["secret"] = trigger.secret
+        for name, value in said.items():
+            known, other = first.setdefault(name, (value, trigger))
+            if canonical_json(known) != canonical_json(value):
+                yield Problem(
+                    "options_disagree",
+                    f"{name} differs from the one at {other.location}, yet both triggers share the webhook {address}",
+                    location=trigger.location,
+                    path=name,
+                    hint="give both the same value",
+                )

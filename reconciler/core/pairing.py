@@ -1,0 +1,122 @@
+"""Which record belongs to which wish: by key first, then by what may change without a new webhook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from reconciler.core.model import Desired, Phase, Recorded, WebhookKey
+
+LIVE = frozenset({Phase.PENDING, Phase.REGISTERED, Phase.MANUAL})
+"""Phases of a record that a trigger may use as it is."""
+
+
+class Bond(Enum):
+    """What ties a wish and a record together."""
+
+    SAME = auto()
+    """They have the same key."""
+    REVIVED = auto()
+    """The record is the tombstone of the wanted manual webhook."""
+    CREDENTIALS = auto()
+    """They differ in credentials alone."""
+    GAINED = auto()
+    """The record is manual, and the wish for the same subscriber is auto by now."""
+    NEW = auto()
+    """No record yet."""
+    DANGLING = auto()
+    """No wish any more."""
+    LEFTOVER = auto()
+    """A record marked for deregistration by an earlier pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A wish, a record, or both, under the key of the wish, else of the record.
+
+    Each wish and each record but tombstones stands in exactly one pair.
+    """
+
+    bond: Bond
+    key: WebhookKey
+    desired: Desired | None = None
+    recorded: Recorded | None = None
+
+
+def pair(desired: Sequence[Desired], recorded: Sequence[Recorded]) -> tuple[Pair, ...]:
+    """Pair wishes with records, in the order of their keys."""
+    wanted = {wish.key for wish in desired}
+    live = {record.key: record for record in recorded if record.phase in LIVE}
+    tombstones = {record.key: record for record in recorded if record.phase is Phase.TOMBSTONE}
+    leftovers = [record for record in recorded if record.phase is Phase.RETIRING]
+    for record in list(leftovers):
+        if record.key in wanted and record.key not in live:
+            live[record.key] = record
+            leftovers.remove(record)
+    dangling = _Dangling(record for key, record in live.items() if key not in wanted)
+    pairs = [_bind(wish, live, tombstones, dangling) for wish in sorted(desired, key=lambda wish: wish.key)]
+    pairs += [Pair(Bond.DANGLING, record.key, recorded=record) for record in dangling.left()]
+    pairs += [Pair(Bond.LEFTOVER, record.key, recorded=record) for record in leftovers]
+    return tuple(sorted(pairs, key=_order))
+
+
+class _Dangling:
+    """The records that no wish has taken yet, found by what a wish may still share with them."""
+
+    def __init__(self, records: Iterable[Recorded]) -> None:
+        self._left = {record.id: record for record in sorted(records, key=lambda record: (record.key, record.id))}
+        self._by_object: dict[WebhookKey, list[Recorded]] = {}
+        self._by_subscriber: dict[tuple[str, ...], list[Recorded]] = {}
+        for record in self._left.values():
+            key = record.key
+            if key.manual:
+                place = (key.user, key.provider, key.type, key.subscriber)
+                self._by_subscriber.setdefault(place, []).append(record)
+            else:
+                self._by_object.setdefault(key._replace(credentials=""), []).append(record)
+
+    def same_object(self, wish: Desired) -> Recorded | None:
+        """A record that differs from the wish in credentials alone."""
+        return self._take(self._by_object.get(wish.key._replace(credentials=""), ()))
+
+    def same_subscriber(self, wish: Desired) -> Recorded | None:
+        """A manual record of one of the wish's subscribers, at the same provider and type."""
+        key = wish.key
+        for relation in wish.relations:
+            place = (key.user, key.provider, key.type, str(relation.subscriber))
+            if record := self._take(self._by_subscriber.get(place, ())):
+                return record
+        return None
+
+    def left(self) -> Iterable[Recorded]:
+        """What nobody took."""
+        return self._left.values()
+
+    def _take(self, candidates: Iterable[Recorded]) -> Recorded | None:
+        for record in candidates:
+            if record.id in self._left:
+                return self._left.pop(record.id)
+        return None
+
+
+def _bind(
+    wish: Desired,
+    live: dict[WebhookKey, Recorded],
+    tombstones: dict[WebhookKey, Recorded],
+    dangling: _Dangling,
+) -> Pair:
+    if record := live.get(wish.key):
+        return Pair(Bond.SAME, wish.key, wish, record)
+    if record := tombstones.get(wish.key):
+        return Pair(Bond.REVIVED, wish.key, wish, record)
+    if not wish.key.manual:
+        if record := dangling.same_object(wish):
+            return Pair(Bond.CREDENTIALS, wish.key, wish, record)
+        if record := dangling.same_subscriber(wish):
+            return Pair(Bond.GAINED, wish.key, wish, record)
+    return Pair(Bond.NEW, wish.key, wish)
+
+
+def _order(item: Pair) -> tuple[WebhookKey, str]:
+    return (item.key, item.recorded.id if item.recorded else "")

@@ -1,0 +1,102 @@
+"""What the providers say now: one list call per group, each group's failure its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+from reconciler.core.errors import ConfigError, ProviderError
+from reconciler.core.ingress_url import webhook_id_in
+from reconciler.core.model import Desired, Group, ListFailed, Listing, Observation, Phase, Recorded
+from reconciler.core.pairing import Bond, pair
+from reconciler.core.ports import Credentials, Target
+from reconciler.engine.calling import Retrying
+from reconciler.engine.context import Ports, Scope
+
+Groups = Mapping[Group, str]
+"""Groups to list, with the resource as it is written."""
+
+
+class Gates:
+    """One gate per provider and credential: bounds the calls in flight."""
+
+    def __init__(self, concurrency: int) -> None:
+        self._concurrency = concurrency
+        self._gates: dict[tuple[str, str], asyncio.Semaphore] = {}
+
+    def of(self, provider: str, credentials: str) -> asyncio.Semaphore:
+        """The gate to hold during a call."""
+        return self._gates.setdefault((provider, credentials), asyncio.Semaphore(self._concurrency))
+
+
+def every_group(desired: Iterable[Desired], recorded: Iterable[Recorded], scope: Scope) -> Groups:
+    """The groups of all auto webhooks, wanted or recorded: what a refresh lists."""
+    groups = {record.key.group: record.resource for record in recorded if not record.key.manual}
+    groups |= {wish.key.group: wish.resource for wish in desired if not wish.key.manual}
+    return _listable(groups, scope)
+
+
+def doubtful_groups(desired: Sequence[Desired], recorded: Sequence[Recorded], scope: Scope) -> Groups:
+    """The groups that must be looked at even without a refresh: where something is made, completed or finished."""
+    groups: dict[Group, str] = {}
+    for item in pair(desired, recorded):
+        source = item.desired or item.recorded
+        if item.key.manual or source is None:
+            continue
+        sure = item.recorded is not None and item.recorded.phase is Phase.REGISTERED
+        if not sure or item.bond is Bond.CREDENTIALS:
+            groups[item.key.group] = source.resource
+    return _listable(groups, scope)
+
+
+async def observe(groups: Groups, ports: Ports, gates: Gates) -> dict[Group, Observation]:
+    """List every group. Those whose credentials are not declared any more are left out: nobody can ask there."""
+    found = await asyncio.gather(*(_list(group, resource, ports, gates) for group, resource in groups.items()))
+    return {group: observation for group, observation in zip(groups, found, strict=True) if observation is not None}
+
+
+def seen_ids(observed: Mapping[Group, Observation], base_urls: Iterable[str]) -> frozenset[str]:
+    """The webhook ids in URLs of ours, anywhere in the listings."""
+    base_urls = tuple(base_urls)
+    found = (
+        webhook_id_in(item.url, group.provider, base_urls)
+        for group, observation in observed.items()
+        if isinstance(observation, Listing)
+        for item in observation.objects
+    )
+    return frozenset(webhook_id for webhook_id in found if webhook_id)
+
+
+def resolve(ports: Ports, name: str) -> Credentials | str | None:
+    """Credentials by name; a sentence where their secret does not resolve; None where they are not declared."""
+    try:
+        return ports.credentials.get(name)
+    except ConfigError as error:
+        return str(error)
+
+
+def _listable(groups: Groups, scope: Scope) -> Groups:
+    return {
+        group: resource
+        for group, resource in sorted(groups.items())
+        if "list" in scope.catalogue[group.provider].types[group.type].operations
+    }
+
+
+async def _list(group: Group, resource: str, ports: Ports, gates: Gates) -> Observation | None:
+    credentials = resolve(ports, group.credentials)
+    if credentials is None:
+        return None
+    if isinstance(credentials, str):
+        return ListFailed(credentials)
+    target = Target(type=group.type, resource=resource, credentials=credentials)
+    provider = ports.providers[group.provider]
+    retrying = Retrying(clock=ports.clock, entropy=ports.entropy)
+    async with gates.of(group.provider, group.credentials):
+        try:
+            objects = await retrying.repeat(lambda: provider.list(target))
+        except ProviderError as error:
+            ports.progress("list_failed", group=group, reason=str(error))
+            return ListFailed(str(error))
+    ports.progress("listed", group=group, number=len(objects))
+    return Listing(tuple(objects))

@@ -1,0 +1,189 @@
+"""One pass: observe, plan, guard, apply, report."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from reconciler.core.build import Situation, build
+from reconciler.core.errors import (
+    BlockedError,
+    ConfigError,
+    ErrorKind,
+    MissingConfigError,
+    ScopeBoundError,
+    TerminalError,
+)
+from reconciler.core.guard import check
+from reconciler.core.model import Desired, Orphan, Phase, Recorded
+from reconciler.core.plan import Action, Plan, PlanOptions, Reason, Step
+from reconciler.core.ports import Credentials, Target
+from reconciler.engine.applying import Applied, apply, execute
+from reconciler.engine.context import Ports, Scope, Secrets, Stop
+from reconciler.engine.leasing import Holding, held
+from reconciler.engine.observing import Gates, Groups, doubtful_groups, every_group, observe, resolve, seen_ids
+from reconciler.engine.unit import Outcome, Unit
+
+Approve = Callable[[Plan], Awaitable[bool]]
+"""Asked before anything of a plan is applied."""
+
+TOMBSTONE_SECONDS = 30 * 24 * 3600.0
+"""How long a pruned manual webhook can be revived with its old URL."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a pass did: the plan it followed, what became of it, and the orphans known at its end."""
+
+    plan: Plan
+    applied: Applied
+    orphans: tuple[Orphan, ...] = ()
+
+
+class Reconciler:
+    """Plans and applies for one scope, through the ports it is given."""
+
+    def __init__(self, ports: Ports, scope: Scope) -> None:
+        self._ports = ports
+        self._scope = scope
+        self._gates = Gates(scope.concurrency)
+
+    async def plan(self, desired: Sequence[Desired], options: PlanOptions) -> Plan:
+        """What a pass would do; reads only. Without `options.refresh` no provider is asked.
+
+        Raises `MissingConfigError` without a base URL, and `ConfigError` for a target that matches nothing.
+        """
+        recorded = await asyncio.to_thread(self._ports.store.records, self._scope.name)
+        groups = every_group(desired, recorded, self._scope) if options.refresh else {}
+        return await self._plan(desired, recorded, groups, options)
+
+    async def run(
+        self, desired: Sequence[Desired], options: PlanOptions, supplied: Secrets, approve: Approve, stop: Stop
+    ) -> Report:
+        """Plan and apply under the scope's lease. `approve` is asked once, when there is something to apply.
+
+        Even without `options.refresh`, providers are asked where something is made or was interrupted. Raises
+        `LockedError`, `LeaseLostError`, `ScopeBoundError`, `StateError` and what `plan` raises.
+        """
+        store, scope = self._ports.store, self._scope
+        self._require_base_url()
+        async with self.holding() as holding:
+            recorded = await asyncio.to_thread(store.records, scope.name)
+            groups = every_group if options.refresh else doubtful_groups
+            plan = await self._plan(desired, recorded, groups(desired, recorded, scope), options)
+            applied = Applied()
+            if plan.applicable and await approve(plan):
+                await asyncio.to_thread(store.bind, scope.name, scope.binding)
+                applied = await apply(plan, self.unit(holding, supplied), stop)
+            await self._drop_tombstones(recorded, holding)
+            orphans = await asyncio.to_thread(store.orphans, scope.name)
+        return Report(plan=plan, applied=applied, orphans=tuple(orphans))
+
+    def holding(self) -> AbstractAsyncContextManager[Holding]:
+        """Hold the scope's lease, waiting for it as long as the scope says."""
+        scope = self._scope
+        return held(self._ports.store, self._ports.clock, scope.name, scope.holder, scope.lock_timeout)
+
+    def unit(self, holding: Holding, supplied: Secrets) -> Unit:
+        """What single steps are carried out with, under a lease that is held."""
+        return Unit(ports=self._ports, scope=self._scope, holding=holding, gates=self._gates, supplied=supplied)
+
+    async def ensure(self, wish: Desired, recorded: Sequence[Recorded], supplied: Secrets, holding: Holding) -> str:
+        """Bring one webhook to what is wished, its provider looked at first. Returns its id.
+
+        `recorded` are the records that may be its own. Raises `BlockedError` where the plan is blocked or its group
+        cannot be listed, and `ProviderError` where applying fails.
+        """
+        groups = every_group([wish], (), self._scope)
+        plan = await self._plan([wish], recorded, groups, PlanOptions(prune=False))
+        for step in plan.steps:
+            if step.action is Action.BLOCKED:
+                raise BlockedError(f"{plan.address(step)} is blocked ({step.reason}): {step.way_out}")
+        if plan.held:
+            raise BlockedError("; ".join(problem.message for problem in plan.problems))
+        await asyncio.to_thread(self._ports.store.bind, self._scope.name, self._scope.binding)
+        outcomes = [await execute(step, self.unit(holding, supplied)) for step in plan.steps]
+        ids = [outcome.webhook_id for outcome in outcomes] or [record.id for record in recorded]
+        return ids[0]
+
+    async def remove(self, recorded: Recorded, holding: Holding) -> Outcome:
+        """Deregister one webhook and drop its record; what the provider keeps becomes an orphan."""
+        remote_ids = (recorded.remote_id,) if recorded.remote_id else ()
+        step = Step(
+            action=Action.PRUNE,
+            reason=Reason.DANGLING,
+            key=recorded.key,
+            recorded=recorded,
+            remote_ids=remote_ids,
+            doubtful=not remote_ids and not recorded.key.manual,
+        )
+        return await execute(step, self.unit(holding, {}))
+
+    async def ping(self, recorded: Recorded) -> None:
+        """Have the provider send a test delivery. Raises `ProviderError`, also where it has no such call."""
+        credentials = resolve(self._ports, recorded.key.credentials)
+        if not isinstance(credentials, Credentials):
+            message = credentials or f"credentials {recorded.key.credentials} are not declared in the project file"
+            raise TerminalError(message, kind=ErrorKind.AUTH)
+        target = Target(type=recorded.key.type, resource=recorded.resource, credentials=credentials)
+        await self._ports.providers[recorded.key.provider].ping(target, recorded.remote_id)
+
+    async def _plan(
+        self, desired: Sequence[Desired], recorded: Sequence[Recorded], groups: Groups, options: PlanOptions
+    ) -> Plan:
+        self._require_base_url()
+        store, scope = self._ports.store, self._scope
+        self._require_binding(await asyncio.to_thread(store.binding, scope.name))
+        base_urls = {scope.base_url, *await asyncio.to_thread(store.base_urls, scope.name)}
+        observed = await observe(groups, self._ports, self._gates)
+        plan = build(
+            Situation(
+                scope=scope.name,
+                base_url=scope.base_url,
+                default_user=scope.default_user,
+                desired=desired,
+                recorded=recorded,
+                observed=observed,
+                catalogue=scope.catalogue,
+                options=options,
+                slots=await asyncio.to_thread(store.slots),
+                slot_of=self._slots(desired),
+                known_ids=await asyncio.to_thread(store.known_ids, seen_ids(observed, base_urls)),
+                base_urls=frozenset(base_urls),
+                tool_version=scope.tool_version,
+                commit=scope.commit,
+            )
+        )
+        if unmatched := tuple(problem for problem in plan.problems if problem.code == "target_unmatched"):
+            raise ConfigError(unmatched)
+        return check(plan, scope.limits)
+
+    def _slots(self, desired: Sequence[Desired]) -> dict[tuple[str, str], str]:
+        """The slot that each credential leads to, of those that are wanted where there is room for one webhook only."""
+        slots = {}
+        for key in {wish.key for wish in desired if not wish.key.manual}:
+            if self._scope.catalogue[key.provider].types[key.type].slot:
+                credentials = resolve(self._ports, key.credentials)
+                if isinstance(credentials, Credentials):
+                    slots[key.provider, key.credentials] = self._ports.providers[key.provider].slot(credentials)
+        return slots
+
+    def _require_base_url(self) -> None:
+        if not self._scope.base_url:
+            raise MissingConfigError(
+                "no base URL: set base_url in the project file, or RECONCILER_BASE_URL, to where deliveries arrive"
+            )
+
+    def _require_binding(self, binding: str) -> None:
+        if binding and binding != self._scope.binding:
+            raise ScopeBoundError(
+                f"scope {self._scope.name} belongs to {binding}, not to {self._scope.binding}: choose another scope"
+            )
+
+    async def _drop_tombstones(self, recorded: Sequence[Recorded], holding: Holding) -> None:
+        oldest = self._ports.clock.now() - TOMBSTONE_SECONDS
+        for record in recorded:
+            if record.phase is Phase.TOMBSTONE and record.updated_at < oldest:
+                await asyncio.to_thread(self._ports.store.delete, holding.check(), record.id)

@@ -1,0 +1,154 @@
+"""Making and changing webhooks: the intent first, then the call, then the answer, each safe to die after."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconciler.core.diff import LOCAL_FIELDS
+from reconciler.core.errors import ErrorKind, TerminalError
+from reconciler.core.ingress_url import webhook_id_in
+from reconciler.core.model import Desired, Observed, Phase, Recorded, Secret, SecretOrigin
+from reconciler.core.plan import Step
+from reconciler.core.ports import Answer, Registration, Write
+from reconciler.engine import recording
+from reconciler.engine.removing import remove_objects, remove_record
+from reconciler.engine.unit import Outcome, Remote, Result, Unit, registration, remote
+
+
+async def create(unit: Unit, step: Step, desired: Desired) -> Outcome:
+    """A new record and, for an auto webhook, its registration. A tombstone comes back with its id, URL and secret."""
+    if step.recorded is not None:
+        url = unit.url(desired.key.provider, step.recorded.id)
+        revived = replace(recording.following(step.recorded, desired, url, unit.now), phase=Phase.MANUAL)
+        await unit.write(Write(record=revived, secret=unit.supplied.get(desired.secret)))
+        return Outcome(step=step, result=Result.DONE, webhook_id=revived.id)
+    way = None if desired.key.manual else remote(unit, desired)
+    record, secret = _fresh(unit, step, desired)
+    await unit.write(Write(record=record, secret=secret))
+    if way:
+        await _register(unit, way, record, secret)
+    return Outcome(step=step, result=Result.DONE, webhook_id=record.id)
+
+
+async def register(unit: Unit, step: Step, desired: Desired, recorded: Recorded) -> Outcome:
+    """Register a record that has no live object, with its own id, URL and secret."""
+    url = unit.url(desired.key.provider, recorded.id)
+    record = recording.following(recorded, desired, url, unit.now)
+    record = replace(record, phase=Phase.PENDING, remote_id="", slot=step.slot)
+    secret = await unit.secret_of(recorded.id)
+    minted = None if secret else _minted(unit, desired)
+    secret = secret or minted
+    record = replace(record, secret=unit.fingerprint(secret))
+    way = remote(unit, desired)
+    await unit.write(Write(record=record, secret=minted))
+    await remove_objects(way, step.surplus)
+    await _register(unit, way, record, secret)
+    return Outcome(step=step, result=Result.DONE, webhook_id=record.id)
+
+
+async def update(unit: Unit, step: Step, desired: Desired, recorded: Recorded) -> Outcome:
+    """Change a webhook in place; where only our own record changes, nobody is called."""
+    url = unit.url(desired.key.provider, recorded.id)
+    record = recording.following(recorded, desired, url, unit.now)
+    if not step.calls_provider:
+        supplied = unit.supplied.get(desired.secret) if desired.secret != recorded.secret else None
+        await unit.write(Write(record=record, secret=supplied))
+        return Outcome(step=step, result=Result.DONE, webhook_id=record.id)
+    await _update(unit, step, record)
+    return Outcome(step=step, result=Result.DONE, webhook_id=record.id)
+
+
+async def adopt(unit: Unit, step: Step, desired: Desired, recorded: Recorded) -> Outcome:
+    """Complete an interrupted record with the object that was found at the provider."""
+    url = unit.url(desired.key.provider, recorded.id)
+    record = recording.following(recorded, desired, url, unit.now)
+    await _update(unit, step, record)
+    return Outcome(step=step, result=Result.DONE, webhook_id=record.id)
+
+
+async def replace_webhook(unit: Unit, step: Step, desired: Desired, recorded: Recorded) -> Outcome:
+    """A new id and URL; the old webhook goes on verifying until it is deregistered.
+
+    The new one is made before the old one goes, unless both want the same slot.
+    """
+    way = remote(unit, desired)
+    record, secret = _fresh(unit, step, desired)
+    old = replace(recording.moved_on(recorded, Phase.RETIRING, unit.now), replaced=True, slot="")
+    await unit.write(Write(record=old), Write(record=record, secret=secret))
+    if step.slot:
+        left = await remove_record(unit, step, old)
+        await _register(unit, way, record, secret)
+    else:
+        await _register(unit, way, record, secret)
+        left = await remove_record(unit, step, old)
+    return Outcome(step=step, result=Result.ORPHANED if left else Result.DONE, message=left, webhook_id=record.id)
+
+
+def _fresh(unit: Unit, step: Step, desired: Desired) -> tuple[Recorded, Secret | None]:
+    """The intent of a webhook with a new id, and its secret: supplied by the user, minted by us, or none yet."""
+    webhook_id = unit.ports.entropy.webhook_id()
+    secret = unit.supplied.get(desired.secret) or _minted(unit, desired)
+    url = unit.url(desired.key.provider, webhook_id)
+    record = recording.intended(desired, webhook_id, url, unit.now, step.slot)
+    return replace(record, secret=unit.fingerprint(secret)), secret
+
+
+def _minted(unit: Unit, desired: Desired) -> Secret | None:
+    traits = unit.scope.catalogue[desired.key.provider]
+    return unit.ports.entropy.secret() if traits.secret_origin is SecretOrigin.CALLER else None
+
+
+async def _register(unit: Unit, way: Remote, record: Recorded, secret: Secret | None) -> None:
+    """Create at the provider and record the answer."""
+    wanted = registration(record, secret)
+
+    async def attempt() -> Answer:
+        try:
+            return await way.provider.create(way.target, wanted)
+        except TerminalError as error:
+            twin = await _found(unit, way, wanted) if error.kind is ErrorKind.EXISTS else None
+            if twin is None:
+                raise
+            return await way.provider.update(way.target, twin.remote_id, wanted)
+
+    answer = await way.call(attempt, lambda: _found(unit, way, wanted))
+    fingerprint = unit.fingerprint(answer.secret or secret)
+    await unit.write(Write(record=recording.confirmed(record, answer, fingerprint, unit.now), secret=answer.secret))
+
+
+async def _found(unit: Unit, way: Remote, wanted: Registration) -> Answer | None:
+    """Our object, where the create whose answer was lost, or was "exists already", did make it.
+
+    What the provider returns only once is lost with the answer: then the object is removed, to be made anew. Where the
+    provider cannot list, nobody knows, and the create is not repeated.
+    """
+    traits = unit.scope.catalogue[way.target.credentials.provider]
+    if "list" not in traits.types[way.target.type].operations:
+        raise TerminalError(
+            "the answer to a create was lost, and the provider cannot list: the next pass leaves it as an orphan",
+            kind=ErrorKind.UNSUPPORTED,
+        )
+    mine = [item.remote_id for item in await way.provider.list(way.target) if _is(item, wanted, traits.name, unit)]
+    if mine and traits.secret_origin is SecretOrigin.RESPONSE:
+        for remote_id in mine:
+            await way.provider.delete(way.target, remote_id)
+        return None
+    return Answer(remote_id=mine[0]) if mine else None
+
+
+async def _update(unit: Unit, step: Step, record: Recorded) -> None:
+    """Update the object at the provider, record the answer, and remove its twins."""
+    way = remote(unit, record)
+    secret = await unit.secret_of(record.id)
+    wanted = registration(record, secret)
+    if any(change.field not in LOCAL_FIELDS for change in step.changes):
+        answer = await way.repeat(lambda: way.provider.update(way.target, step.remote_ids[0], wanted))
+    else:
+        answer = Answer(remote_id=step.remote_ids[0])
+    confirmed = recording.confirmed(record, answer, unit.fingerprint(answer.secret or secret), unit.now)
+    await unit.write(Write(record=confirmed, secret=answer.secret))
+    await remove_objects(way, step.surplus)
+
+
+def _is(item: Observed, wanted: Registration, provider: str, unit: Unit) -> bool:
+    return webhook_id_in(item.url, provider, (unit.scope.base_url,)) == wanted.webhook_id

@@ -1,0 +1,119 @@
+"""A provider in memory: the smallest complete implementation of the port, and the engine's stand-in in tests."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from reconciler.core.errors import ErrorKind, TerminalError
+from reconciler.core.model import Observed, ProviderTraits, Secret, SecretOrigin
+from reconciler.core.ports import Answer, Credentials, Registration, Target
+
+Fault = Callable[[str, Target], None]
+"""Called before a verb is carried out, with its name; raises what the provider shall answer instead."""
+
+
+@dataclass(slots=True)
+class Held:
+    """An object as the provider has it, with the secret that it would never show."""
+
+    observed: Observed
+    secret: Secret | None
+
+
+@dataclass
+class MemoryProvider:
+    """Keeps webhooks per (credentials' account, type, resource).
+
+    `before` and `after` are asked around each verb and may raise: an error raised by `after` is an answer that was
+    lost, for the verb has taken effect. `calls` logs the verbs; `accounts` maps credentials to the account that they
+    see, which is their own name unless said otherwise.
+    """
+
+    traits: ProviderTraits
+    before: Fault | None = None
+    after: Fault | None = None
+    accounts: dict[str, str] = field(default_factory=dict)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    objects: dict[tuple[str, str, str], dict[str, Held]] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def slot(self, credentials: Credentials) -> str:
+        slotted = any(kind.slot for kind in self.traits.types.values())
+        return f"{self.traits.name}/{self._account(credentials)}" if slotted else ""
+
+    async def list(self, target: Target) -> tuple[Observed, ...]:
+        self._begin("list", target)
+        found = tuple(held.observed for held in self._place(target).values())
+        self._end("list", target)
+        return found
+
+    async def create(self, target: Target, registration: Registration) -> Answer:
+        self._begin("create", target)
+        kind = self.traits.types[target.type]
+        remote_id = "slot" if kind.slot else str(next(self._numbers))
+        minted = Secret(f"minted-{remote_id}") if self.traits.secret_origin is SecretOrigin.RESPONSE else None
+        self._place(target)[remote_id] = Held(_observed(remote_id, registration), minted or registration.secret)
+        self._end("create", target)
+        return Answer(remote_id=remote_id, secret=minted)
+
+    async def update(self, target: Target, remote_id: str, registration: Registration) -> Answer:
+        self._begin("update", target)
+        held = self._held(target, remote_id)
+        held.observed = _observed(remote_id, registration)
+        held.secret = registration.secret or held.secret
+        self._end("update", target)
+        return Answer(remote_id=remote_id)
+
+    async def delete(self, target: Target, remote_id: str) -> None:
+        self._begin("delete", target)
+        self._held(target, remote_id)
+        del self._place(target)[remote_id]
+        self._end("delete", target)
+
+    async def ping(self, target: Target, remote_id: str) -> None:
+        self._begin("ping", target)
+        self._held(target, remote_id)
+        self._end("ping", target)
+
+    def edit(self, remote_id: str, **changes: object) -> None:
+        """Change an object behind the reconciler's back."""
+        for place in self.objects.values():
+            if held := place.get(remote_id):
+                held.observed = replace(held.observed, **changes)  # type: ignore[arg-type]  # fields by name, from tests
+
+    def everything(self) -> list[Held]:
+        """All objects, in any place."""
+        return [held for place in self.objects.values() for held in place.values()]
+
+    def _account(self, credentials: Credentials) -> str:
+        return self.accounts.get(credentials.name, credentials.name)
+
+    def _place(self, target: Target) -> dict[str, Held]:
+        key = (self._account(target.credentials), target.type, target.resource)
+        return self.objects.setdefault(key, {})
+
+    def _held(self, target: Target, remote_id: str) -> Held:
+        if held := self._place(target).get(remote_id):
+            return held
+        raise TerminalError(f"no object {remote_id}", kind=ErrorKind.NOT_FOUND)
+
+    def _begin(self, verb: str, target: Target) -> None:
+        self.calls.append((verb, target.resource))
+        if self.before:
+            self.before(verb, target)
+
+    def _end(self, verb: str, target: Target) -> None:
+        if self.after:
+            self.after(verb, target)
+
+
+def _observed(remote_id: str, registration: Registration) -> Observed:
+    return Observed(
+        remote_id=remote_id,
+        url=registration.url,
+        events=registration.events,
+        active=True,
+        options=registration.options,
+    )
