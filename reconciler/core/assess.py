@@ -19,7 +19,8 @@ class View:
 
     `listing` is None where the provider was not asked, and `list_failed` tells why it could not answer. `slot` is the
     slot that the credentials lead to, `slot_owner` the address that holds it, where that is another webhook which
-    stays. `unrecorded` are ids in URLs of ours, seen in the listing, that no record explains.
+    stays. `unrecorded` are ids in URLs of ours, seen in the listing, that no record explains; `foreign` counts the
+    objects with anybody else's URL.
     """
 
     base_url: str
@@ -31,6 +32,7 @@ class View:
     slot: str = ""
     slot_owner: str = ""
     unrecorded: tuple[str, ...] = ()
+    foreign: int = 0
 
 
 def assess(pair: Pair, view: View) -> Step | None:
@@ -83,11 +85,10 @@ def _refused(draft: Step, bond: Bond, desired: Desired, view: View) -> Step | No
         cause = view.list_failed or "the object is not in their list"
         way_out = f"give {desired.key.credentials} access to {desired.resource}, or keep the old ones ({cause})"
         return replace(blocked, reason=Reason.CREDENTIALS_CANNOT_SEE, way_out=way_out)
-    foreign = _foreign_in_slot(draft, view)
-    if foreign and not view.unrecorded:
+    if view.traits.slot and view.foreign:
         way_out = "the slot holds a URL that is not ours: clear it at the provider if nobody needs it"
         return replace(blocked, reason=Reason.FOREIGN_URL, way_out=way_out)
-    if view.unrecorded and (bond is Bond.NEW or foreign):
+    if view.unrecorded and (bond is Bond.NEW or view.traits.slot):
         known = ", ".join(view.unrecorded)
         way_out = f"the provider already has a webhook of ours that no record explains (webhook id {known}): "
         way_out += "restore the store it was made with, or remove it at the provider"
@@ -108,12 +109,6 @@ def _url_refused(view: View) -> str:
 
 def _sees(draft: Step, view: View) -> bool:
     return view.listing is None or draft.recorded is None or bool(ours(view.listing, draft.recorded, view))
-
-
-def _foreign_in_slot(draft: Step, view: View) -> bool:
-    if not view.traits.slot or view.listing is None or not view.listing.objects:
-        return False
-    return draft.recorded is None or not ours(view.listing, draft.recorded, view)
 
 
 def _manual(draft: Step, desired: Desired, recorded: Recorded | None, view: View) -> Step | None:
@@ -142,13 +137,13 @@ def _registered(draft: Step, bond: Bond, wished: tuple[Change, ...], view: View)
 def _update(draft: Step, wished: tuple[Change, ...], changes: tuple[Change, ...], view: View) -> Step | None:
     if not changes and not draft.surplus:
         return None
+    if draft.recorded and not draft.remote_ids and draft.recorded.remote_id:
+        draft = replace(draft, remote_ids=(draft.recorded.remote_id,))
     reason = _why(wished) if wished else Reason.DRIFTED if changes else Reason.DUPLICATED
     remote = {change.field.partition(".")[0] for change in changes} - LOCAL_FIELDS
     names = {change.field.removeprefix("options.") for change in changes} - LOCAL_FIELDS
     if remote and ("update" not in view.traits.operations or not names <= view.traits.updatable):
         return replace(draft, action=Action.REPLACE, reason=Reason.NOT_UPDATABLE, changes=changes)
-    if draft.recorded and not draft.remote_ids and draft.recorded.remote_id:
-        draft = replace(draft, remote_ids=(draft.recorded.remote_id,))
     return replace(draft, action=Action.UPDATE, reason=reason, changes=changes)
 
 

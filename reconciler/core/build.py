@@ -120,6 +120,7 @@ class _Views:
             slot=slot,
             slot_owner=self._owner(item, slot) if slot and item.desired else "",
             unrecorded=self._unrecorded(key.provider, listing),
+            foreign=sum(not self._id_in(item.url, key.provider) for item in (listing.objects if listing else ())),
         )
 
     def _owner(self, item: Pair, slot: str) -> str:
@@ -134,8 +135,11 @@ class _Views:
         return "" if holder == address else holder
 
     def _unrecorded(self, provider: str, listing: Listing | None) -> tuple[str, ...]:
-        found = (webhook_id_in(item.url, provider, self._base_urls) for item in (listing.objects if listing else ()))
+        found = (self._id_in(item.url, provider) for item in (listing.objects if listing else ()))
         return tuple(sorted({known for known in found if known and known not in self._situation.known_ids}))
+
+    def _id_in(self, url: str, provider: str) -> str | None:
+        return webhook_id_in(url, provider, self._base_urls)
 
 
 def _selected(item: Pair, situation: Situation) -> bool:

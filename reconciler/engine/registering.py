@@ -122,7 +122,7 @@ async def _found(unit: Unit, way: Remote, wanted: Registration) -> Answer | None
     What the provider returns only once is lost with the answer: then the object is removed, to be made anew. Where the
     provider cannot list, nobody knows, and the create is not repeated.
     """
-    traits = unit.scope.catalogue[way.target.credentials.provider]
+    traits = way.provider.traits
     if "list" not in traits.types[way.target.type].operations:
         raise TerminalError(
             "the answer to a create was lost, and the provider cannot list: the next pass leaves it as an orphan",

@@ -86,7 +86,7 @@ class Remote:
     async def call(self, attempt: Callable[[], Awaitable[T]], recover: Callable[[], Awaitable[T | None]]) -> T:
         """Call with retries; `recover` is asked after an attempt of uncertain outcome."""
         retrying = Retrying(clock=self.unit.ports.clock, entropy=self.unit.ports.entropy)
-        async with self.unit.gates.of(self.target.credentials.provider, self.target.credentials.name):
+        async with self.unit.gates.of(self.provider.traits.name, self.target.credentials.name):
             return await retrying.call(lambda: self._checked(attempt), recover)
 
     async def repeat(self, attempt: Callable[[], Awaitable[T]]) -> T:

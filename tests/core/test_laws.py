@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from reconciler.core.build import Situation, build
@@ -100,8 +100,9 @@ def test_a_plan_does_not_depend_on_the_order_of_its_input(
 def test_the_plan_after_an_applied_plan_is_empty(wanted: list[Trigger], before: list[Trigger]) -> None:
     """Carry the steps out on paper, plan again, expect nothing."""
     records = records_of(before)
-    protected = tuple(record.key.address("alice") for record in records)
+    protected = tuple(item.key.address("alice") for item in (*records, *folded(wanted)))
     made = planned(wanted, records, observe(records), allow_destroy="100%", allow_protected=protected)
+    assume(all(step.action is not Action.BLOCKED for step in made.steps))
     left = apply_on_paper(made, records)
     again = planned(wanted, left, observe([record for record in left if record.phase is not Phase.TOMBSTONE]))
     assert again.steps == ()

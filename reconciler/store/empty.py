@@ -1,0 +1,99 @@
+"""The store that is not there: what a dry run in a fresh project reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import NoReturn, Self
+
+from reconciler.core.errors import StateError
+from reconciler.core.model import Orphan, Recorded, Secret
+from reconciler.core.ports import Lease, Write
+from reconciler.store.meta import passing_fingerprints
+
+_NO_SLOTS: Mapping[str, tuple[str, str]] = MappingProxyType({})
+
+
+class EmptyStore:
+    """A store without records. `exists` is False, so that its caller says so; whatever would write is refused."""
+
+    exists = False
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fingerprints = passing_fingerprints()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    @property
+    def location(self) -> str:
+        """Where this state would be, for people."""
+        return str(self._path)
+
+    def scopes(self) -> Sequence[str]:
+        """No scope was served yet."""
+        return ()
+
+    def records(self, scope: str) -> Sequence[Recorded]:
+        return ()
+
+    def record(self, scope: str, webhook_id: str) -> Recorded | None:
+        return None
+
+    def known_ids(self, webhook_ids: Iterable[str]) -> frozenset[str]:
+        return frozenset()
+
+    def slots(self) -> Mapping[str, tuple[str, str]]:
+        return _NO_SLOTS
+
+    def base_urls(self, scope: str) -> frozenset[str]:
+        return frozenset()
+
+    def secrets(self, webhook_id: str) -> tuple[Secret, ...]:
+        return ()
+
+    def fingerprint(self, secret: Secret) -> str:
+        return self._fingerprints.of(secret)
+
+    def orphans(self, scope: str) -> Sequence[Orphan]:
+        return ()
+
+    def write(self, lease: Lease, writes: Sequence[Write]) -> None:
+        self._refuse()
+
+    def delete(self, lease: Lease, webhook_id: str, orphans: Sequence[Orphan] = ()) -> None:
+        self._refuse()
+
+    def add_orphan(self, lease: Lease, orphan: Orphan) -> None:
+        self._refuse()
+
+    def remove_orphan(self, lease: Lease, orphan_id: str) -> None:
+        self._refuse()
+
+    def binding(self, scope: str) -> str:
+        return ""
+
+    def bind(self, scope: str, binding: str) -> None:
+        self._refuse()
+
+    def acquire(self, scope: str, holder: str, now: float, seconds: float) -> Lease | None:
+        self._refuse()
+
+    def renew(self, lease: Lease, now: float, seconds: float) -> Lease:
+        self._refuse()
+
+    def release(self, lease: Lease) -> None:
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise StateError(f"there is no state file {self._path}, and it is open for reading only")

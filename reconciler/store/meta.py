@@ -1,0 +1,82 @@
+"""What a store knows about itself: its schema's revision and the keys that belong to it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, insert, inspect, select
+
+from reconciler.core.errors import StateError
+from reconciler.core.model import Secret
+from reconciler.store import keys, schema, tables
+
+_FINGERPRINT_KEY = "fingerprint_key"
+
+
+class Fingerprints:
+    """Keyed digests of secrets (HMAC-SHA256, RFC 2104), with a key that outlives every change of encryption keys."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def of(self, secret: Secret) -> str:
+        """64 hexadecimal digits."""
+        return hmac.new(self._key, secret.reveal().encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def passing_fingerprints() -> Fingerprints:
+    """Fingerprints of this process only, for a store that does not exist: nothing is recorded, so all differ."""
+    return Fingerprints(os.urandom(keys.KEY_BYTES))
+
+
+def revision(connection: Connection) -> str | None:
+    """The schema's revision, or None in an empty database; raises `StateError` when it is no store of ours."""
+    names = inspect(connection).get_table_names()
+    if not names:
+        return None
+    rows: Sequence[str] = ()
+    if tables.alembic_version.name in names:
+        rows = connection.execute(select(tables.alembic_version.c.version_num)).scalars().all()
+    if len(rows) != 1:
+        raise StateError("the state is a database of another program: name another file with `state:`")
+    return str(rows[0])
+
+
+def initialise(connection: Connection, ring: keys.KeyRing) -> None:
+    """Create the tables of the packaged schema and the fingerprint key, in the caller's one transaction."""
+    tables.METADATA.create_all(connection)
+    tables.alembic_version.create(connection)
+    connection.execute(insert(tables.alembic_version).values(version_num=schema.HEAD))
+    sealed = ring.seal(os.urandom(keys.KEY_BYTES), _FINGERPRINT_KEY)
+    connection.execute(insert(tables.meta).values(name=_FINGERPRINT_KEY, value=_packed(sealed)))
+
+
+def unlock(connection: Connection, ring: keys.KeyRing) -> Fingerprints:
+    """Check that the key of this store is at hand; raises `StateError` naming the missing one."""
+    statement = select(tables.meta.c.value).where(tables.meta.c.name == _FINGERPRINT_KEY)
+    value = connection.execute(statement).scalar()
+    if value is None:
+        raise StateError("the store is damaged: its fingerprint key is gone; put back a backup")
+    return Fingerprints(ring.unseal(_unpacked(value), _FINGERPRINT_KEY))
+
+
+def _packed(sealed: keys.Sealed) -> str:
+    return ".".join((sealed.key_id, _text(sealed.nonce), _text(sealed.ciphertext)))
+
+
+def _unpacked(value: str) -> keys.Sealed:
+    try:
+        key_id, nonce, ciphertext = value.split(".")
+        return keys.Sealed(key_id, base64.b64decode(nonce), base64.b64decode(ciphertext))
+    except ValueError:
+        raise StateError("the store is damaged: its fingerprint key cannot be read; put back a backup") from None
+
+
+def _text(value: bytes) -> str:
+    return base64.b64encode(value).decode()

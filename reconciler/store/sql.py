@@ -1,0 +1,125 @@
+"""The store in a database: `core.ports.Store`, one transaction a method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection
+
+from reconciler.core.model import Orphan, Recorded, Secret
+from reconciler.core.ports import Lease, Write
+from reconciler.store import leases, leftovers, records, vaults
+from reconciler.store.keys import KeyRing
+from reconciler.store.meta import Fingerprints
+from reconciler.store.sqlite import Database
+
+
+class SqlStore:
+    """Records, secrets, slots, orphans and leases in a database; may be used by several threads at once.
+
+    Every method may raise `StateError`; `close` it (or use it as a context manager) when done.
+    """
+
+    exists = True
+
+    def __init__(self, database: Database, ring: KeyRing, fingerprints: Fingerprints) -> None:
+        self._database = database
+        self._ring = ring
+        self._fingerprints = fingerprints
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._database.close()
+
+    @property
+    def location(self) -> str:
+        """Where this state is, for people."""
+        return str(self._database.path)
+
+    def scopes(self) -> Sequence[str]:
+        """The names of all scopes that this store has served."""
+        return self._database.read(leases.names)
+
+    def records(self, scope: str) -> Sequence[Recorded]:
+        return self._database.read(lambda connection: records.of_scope(connection, scope))
+
+    def record(self, scope: str, webhook_id: str) -> Recorded | None:
+        return self._database.read(lambda connection: records.one(connection, scope, webhook_id))
+
+    def known_ids(self, webhook_ids: Iterable[str]) -> frozenset[str]:
+        wanted = tuple(webhook_ids)
+        return frozenset(self._database.read(lambda connection: records.owners(connection, wanted)))
+
+    def slots(self) -> Mapping[str, tuple[str, str]]:
+        return self._database.read(records.slots)
+
+    def base_urls(self, scope: str) -> frozenset[str]:
+        return self._database.read(lambda connection: records.urls_of(connection, scope))
+
+    def write(self, lease: Lease, writes: Sequence[Write]) -> None:
+        """Insert or replace records, all or none; raises `StateError` when a slot or an address is another's."""
+
+        def work(connection: Connection) -> None:
+            records.put(connection, lease.scope, [write.record for write in writes])
+            vaults.put(connection, self._ring, writes)
+
+        self._write(lease, work)
+
+    def delete(self, lease: Lease, webhook_id: str, orphans: Sequence[Orphan] = ()) -> None:
+        def work(connection: Connection) -> None:
+            records.drop(connection, lease.scope, webhook_id)
+            leftovers.put(connection, lease.scope, orphans)
+
+        self._write(lease, work)
+
+    def secrets(self, webhook_id: str) -> tuple[Secret, ...]:
+        """The secrets that deliveries may be signed with, newest first: the last two that were written."""
+        return self._database.read(lambda connection: vaults.of_webhook(connection, self._ring, webhook_id))
+
+    def fingerprint(self, secret: Secret) -> str:
+        return self._fingerprints.of(secret)
+
+    def orphans(self, scope: str) -> Sequence[Orphan]:
+        return self._database.read(lambda connection: leftovers.of_scope(connection, scope))
+
+    def add_orphan(self, lease: Lease, orphan: Orphan) -> None:
+        self._write(lease, lambda connection: leftovers.put(connection, lease.scope, (orphan,)))
+
+    def remove_orphan(self, lease: Lease, orphan_id: str) -> None:
+        self._write(lease, lambda connection: leftovers.drop(connection, lease.scope, orphan_id))
+
+    def binding(self, scope: str) -> str:
+        return self._database.read(lambda connection: leases.binding(connection, scope))
+
+    def bind(self, scope: str, binding: str) -> None:
+        bound = self.binding(scope)
+        leases.check_bound(scope, binding, bound)
+        if not bound:
+            self._database.write(lambda connection: leases.bind(connection, scope, binding))
+
+    def acquire(self, scope: str, holder: str, now: float, seconds: float) -> Lease | None:
+        wanted = Lease(scope=scope, holder=holder, fence=0, expires_at=now + seconds)
+        return self._database.write(lambda connection: leases.acquire(connection, wanted, now))
+
+    def renew(self, lease: Lease, now: float, seconds: float) -> Lease:
+        return self._database.write(lambda connection: leases.renew(connection, lease, now + seconds))
+
+    def release(self, lease: Lease) -> None:
+        self._database.write(lambda connection: leases.release(connection, lease))
+
+    def _write(self, lease: Lease, work: Callable[[Connection], None]) -> None:
+        def guarded(connection: Connection) -> None:
+            leases.check(connection, lease)
+            work(connection)
+
+        self._database.write(guarded)

@@ -1,0 +1,219 @@
+"""What only SQLite needs: the URL, pragmas, who may begin which transaction, and reading without a trace.
+
+SQLite documents: "Write-Ahead Logging", "URI Filenames" (`mode`, `immutable`), "PRAGMA Statements".
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool, QueuePool
+
+from reconciler.core.errors import StateError
+from reconciler.store import files
+from reconciler.store.failures import translated
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+_SCHEME = "sqlite:///"
+_BUSY_SECONDS = 5.0
+_NOUN = "state file"
+_BEGIN = "begin_statement"
+
+
+class Database(Protocol):
+    """Transactions as functions: `read` and `write` run `work` inside one; failures come out as `StateError`."""
+
+    @property
+    def path(self) -> Path: ...
+
+    def read(self, work: Work[T]) -> T: ...
+
+    def write(self, work: Work[T]) -> T: ...
+
+    def close(self) -> None: ...
+
+
+def path_of(url: str) -> Path:
+    """The file of a state URL `sqlite:///PATH`; raises `StateError` for anything else."""
+    path = url.removeprefix(_SCHEME)
+    if path == url:
+        scheme = url.partition(":")[0]
+        raise StateError(f"the state `{scheme}:...` is not supported: write `state: sqlite:///PATH`")
+    if not path or path == ":memory:" or "?" in path:
+        raise StateError(f"the state `{url}` names no file: write `state: sqlite:///PATH`, without parameters")
+    return Path(path).absolute()
+
+
+def check_private(path: Path) -> None:
+    """Raise `StateError` when others can touch the state file or what SQLite keeps beside it."""
+    for each in (path, _beside(path, "-wal"), _beside(path, "-shm")):
+        files.check_private(each, _NOUN)
+
+
+def check_writable(path: Path) -> None:
+    """Raise `StateError` for a file or folder that is read-only.
+
+    SQLite itself would fall back to reading, and leave read-only files of its own beside the state.
+    """
+    files.check_writable(path, _NOUN)
+
+
+class WritingDatabase:
+    """A database file opened to write.
+
+    A read begins plainly and sees one state. A write begins with the write lock in hand (`BEGIN IMMEDIATE`): a lock
+    asked for later fails at once when another process wrote in between. Threads of this process queue at a lock of our
+    own, which unlike SQLite's is not a matter of luck. `patience` is how many seconds another process is waited for.
+    """
+
+    def __init__(self, path: Path, patience: float = _BUSY_SECONDS) -> None:
+        self._path = path
+        self._reader = _engine(partial(_connect_to_write, path, "ON", patience), QueuePool)
+        self._writer = self._reader.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        self._queue = threading.Lock()
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    def read(self, work: Work[T]) -> T:
+        with translated(self._path), self._reader.connect() as connection:
+            return work(connection)
+
+    def write(self, work: Work[T]) -> T:
+        with translated(self._path), self._queue, self._writer.begin() as connection:
+            return work(connection)
+
+    def close(self) -> None:
+        self._reader.dispose()
+
+
+class ReadingDatabase:
+    """A database file opened strictly to read.
+
+    While a writer is about (its `-wal` file exists) the file is read with `mode=ro`. Otherwise with `immutable=1` too:
+    `mode=ro` alone would leave a `-wal` and a `-shm` file behind, and fail in a folder that is read-only. An answer is
+    taken only if the file stood still while it was read.
+    """
+
+    _ATTEMPTS = 5
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._live = _engine(partial(_connect_to_read, path, "mode=ro"), NullPool)
+        self._still = _engine(partial(_connect_to_read, path, "mode=ro&immutable=1"), NullPool)
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    def read(self, work: Work[T]) -> T:
+        with translated(self._path):
+            for _ in range(self._ATTEMPTS):
+                before = _look(self._path)
+                if before.written:
+                    break
+                try:
+                    result = _run(self._still, work)
+                except (SQLAlchemyError, StateError):
+                    if before == _look(self._path):
+                        raise
+                    continue
+                if before == _look(self._path):
+                    return result
+            return _run(self._live, work)
+
+    def write(self, work: Work[T]) -> T:
+        raise StateError(f"the state file {self._path} is open for reading only")
+
+    def close(self) -> None:
+        self._live.dispose()
+        self._still.dispose()
+
+
+@contextmanager
+def migrating(path: Path) -> Iterator[Connection]:
+    """One write transaction for a migration.
+
+    Foreign keys are off in it (SQLite changes a table by copying it, and dropping the old one would empty the tables
+    that point to it), and checked before it is committed.
+    """
+    engine = _engine(partial(_connect_to_write, path, "OFF", _BUSY_SECONDS), NullPool)
+    with translated(path), engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}).begin() as connection:
+        yield connection
+        if connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+            raise StateError(f"the state file {path} was not migrated: rows would point to rows that are gone")
+
+
+class _Look(NamedTuple):
+    """What changes about a file when somebody writes to it."""
+
+    written: bool
+    inode: int
+    size: int
+    modified: int
+
+
+def _look(path: Path) -> _Look:
+    status = path.stat()
+    written = _beside(path, "-wal").exists() or _beside(path, "-journal").exists()
+    return _Look(written, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
+
+
+def _run(engine: Engine, work: Work[T]) -> T:
+    with engine.connect() as connection:
+        return work(connection)
+
+
+def _engine(connect: Callable[[], sqlite3.Connection], pool: type[QueuePool | NullPool]) -> Engine:
+    limits = {"max_overflow": -1} if pool is QueuePool else {}
+    engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=pool, hide_parameters=True, **limits)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+
+
+def _connect(path: Path, parameters: str, patience: float) -> sqlite3.Connection:
+    # No isolation level: the driver begins no transaction of its own, `_begin` does.
+    return sqlite3.connect(
+        f"{path.as_uri()}?{parameters}",
+        uri=True,
+        timeout=patience,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def _connect_to_write(path: Path, foreign_keys: str, patience: float) -> sqlite3.Connection:
+    connection = _connect(path, "mode=rw", patience)  # never `rwc`: the file is created by us, with its mode
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA foreign_keys = {foreign_keys}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect_to_read(path: Path, parameters: str) -> sqlite3.Connection:
+    connection = _connect(path, parameters, _BUSY_SECONDS)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
