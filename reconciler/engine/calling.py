@@ -49,7 +49,7 @@ class Retrying:
 
     async def repeat(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """The result of an `attempt` that may be repeated without harm."""
-        return await self.call(attempt, _nothing)
+        return await self.call(attempt, nothing)
 
     def _wait(self, number: int, error: RetryableError) -> float:
         if error.after is not None:
@@ -57,5 +57,5 @@ class Retrying:
         return min(self.longest, self.first * (1 << number)) * self.entropy.jitter()
 
 
-async def _nothing() -> None:
-    return None
+async def nothing() -> None:
+    """Recover nothing: for calls that may be repeated without harm."""

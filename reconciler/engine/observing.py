@@ -37,14 +37,18 @@ def every_group(desired: Iterable[Desired], recorded: Iterable[Recorded], scope:
 
 
 def doubtful_groups(desired: Sequence[Desired], recorded: Sequence[Recorded], scope: Scope) -> Groups:
-    """The groups that must be looked at even without a refresh: where something is made, completed or finished."""
+    """The groups that must be looked at even without a refresh: where something is made, completed or finished.
+
+    And where a slot is left, for its id does not say whose webhook is in it.
+    """
     groups: dict[Group, str] = {}
     for item in pair(desired, recorded):
         source = item.desired or item.recorded
         if item.key.manual or source is None:
             continue
         sure = item.recorded is not None and item.recorded.phase is Phase.REGISTERED
-        if not sure or item.bond is Bond.CREDENTIALS:
+        leaves_slot = item.desired is None and scope.catalogue[item.key.provider].types[item.key.type].slot
+        if not sure or leaves_slot or item.bond is Bond.CREDENTIALS:
             groups[item.key.group] = source.resource
     return _listable(groups, scope)
 

@@ -5,26 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.core.build import Situation, build
 from reconciler.core.errors import (
     BlockedError,
     ConfigError,
-    ErrorKind,
     MissingConfigError,
     ScopeBoundError,
-    TerminalError,
 )
 from reconciler.core.guard import check
 from reconciler.core.model import Desired, Orphan, Phase, Recorded
-from reconciler.core.plan import Action, Plan, PlanOptions, Reason, Step
-from reconciler.core.ports import Credentials, Target
+from reconciler.core.plan import Action, Plan, PlanOptions
+from reconciler.core.ports import Credentials
 from reconciler.engine.applying import Applied, apply, execute
 from reconciler.engine.context import Ports, Scope, Secrets, Stop
 from reconciler.engine.leasing import Holding, held
 from reconciler.engine.observing import Gates, Groups, doubtful_groups, every_group, observe, resolve, seen_ids
-from reconciler.engine.unit import Outcome, Unit
+from reconciler.engine.unit import Unit, target_of
 
 Approve = Callable[[Plan], Awaitable[bool]]
 """Asked before anything of a plan is applied."""
@@ -104,30 +102,30 @@ class Reconciler:
         if plan.held:
             raise BlockedError("; ".join(problem.message for problem in plan.problems))
         await asyncio.to_thread(self._ports.store.bind, self._scope.name, self._scope.binding)
-        outcomes = [await execute(step, self.unit(holding, supplied)) for step in plan.steps]
-        ids = [outcome.webhook_id for outcome in outcomes] or [record.id for record in recorded]
-        return ids[0]
+        webhook_id = next((record.id for record in recorded if not record.replaced), "")
+        for step in plan.steps:
+            outcome = await execute(step, self.unit(holding, supplied))
+            webhook_id = outcome.webhook_id if step.desired else webhook_id
+        return webhook_id
 
-    async def remove(self, recorded: Recorded, holding: Holding) -> Outcome:
-        """Deregister one webhook and drop its record; what the provider keeps becomes an orphan."""
-        remote_ids = (recorded.remote_id,) if recorded.remote_id else ()
-        step = Step(
-            action=Action.PRUNE,
-            reason=Reason.DANGLING,
-            key=recorded.key,
-            recorded=recorded,
-            remote_ids=remote_ids,
-            doubtful=not remote_ids and not recorded.key.manual,
-        )
-        return await execute(step, self.unit(holding, {}))
+    async def remove(self, recorded: Recorded, holding: Holding) -> None:
+        """Deregister one webhook and drop its record, its provider looked at first; a manual one becomes a tombstone.
+
+        What the provider keeps, or cannot be found out there, becomes an orphan. Raises `RetryableError` where the
+        provider cannot answer now: the record stays, marked, and this can be repeated.
+        """
+        plan = await self._plan((), [recorded], every_group((), [recorded], self._scope), PlanOptions())
+        if plan.held:
+            # In a slot only the list tells whose webhook it is; elsewhere the recorded id does.
+            slot = self._scope.catalogue[recorded.key.provider].types[recorded.key.type].slot
+            known = replace(recorded, remote_id="") if slot else recorded
+            plan = await self._plan((), [known], {}, PlanOptions())
+        for step in plan.steps:
+            await execute(step, self.unit(holding, {}))
 
     async def ping(self, recorded: Recorded) -> None:
         """Have the provider send a test delivery. Raises `ProviderError`, also where it has no such call."""
-        credentials = resolve(self._ports, recorded.key.credentials)
-        if not isinstance(credentials, Credentials):
-            message = credentials or f"credentials {recorded.key.credentials} are not declared in the project file"
-            raise TerminalError(message, kind=ErrorKind.AUTH)
-        target = Target(type=recorded.key.type, resource=recorded.resource, credentials=credentials)
+        target = target_of(self._ports, recorded)
         await self._ports.providers[recorded.key.provider].ping(target, recorded.remote_id)
 
     async def _plan(

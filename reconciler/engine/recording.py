@@ -39,6 +39,7 @@ def following(recorded: Recorded, desired: Desired, url: str, now: float) -> Rec
         options=desired.options,
         secret=desired.secret or recorded.secret,
         protect=desired.protect,
+        replaced=False,
         updated_at=now,
     )
 

@@ -13,7 +13,7 @@ from reconciler.core.ingress_url import ingress_url
 from reconciler.core.model import Desired, Recorded, Secret
 from reconciler.core.plan import Step
 from reconciler.core.ports import Provider, Registration, Target, Write
-from reconciler.engine.calling import Retrying
+from reconciler.engine.calling import Retrying, nothing
 from reconciler.engine.context import Ports, Scope, Secrets
 from reconciler.engine.leasing import Holding
 from reconciler.engine.observing import Gates
@@ -91,29 +91,30 @@ class Remote:
 
     async def repeat(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Call with retries what may be repeated without harm."""
-        return await self.call(attempt, _nothing)
+        return await self.call(attempt, nothing)
 
     async def _checked(self, attempt: Callable[[], Awaitable[T]]) -> T:
         self.unit.holding.check()
         return await attempt()
 
 
-async def _nothing() -> None:
-    return None
-
-
-def remote(unit: Unit, source: Desired | Recorded) -> Remote:
-    """The way to the provider of a webhook. Raises `TerminalError` where its credentials are missing or unresolved."""
+def target_of(ports: Ports, source: Desired | Recorded) -> Target:
+    """Where calls for a webhook go. Raises `TerminalError` where its credentials are missing or unresolved."""
     key = source.key
     try:
-        credentials = unit.ports.credentials.get(key.credentials)
+        credentials = ports.credentials.get(key.credentials)
     except ConfigError as error:
         raise TerminalError(str(error), kind=ErrorKind.AUTH) from error
     if credentials is None:
         message = f"credentials {key.credentials} are not declared in the project file"
         raise TerminalError(message, kind=ErrorKind.AUTH)
-    target = Target(type=key.type, resource=source.resource, credentials=credentials)
-    return Remote(provider=unit.ports.providers[key.provider], target=target, unit=unit)
+    return Target(type=key.type, resource=source.resource, credentials=credentials)
+
+
+def remote(unit: Unit, source: Desired | Recorded) -> Remote:
+    """The way to the provider of a webhook. Raises `TerminalError` where its credentials are missing or unresolved."""
+    target = target_of(unit.ports, source)
+    return Remote(provider=unit.ports.providers[source.key.provider], target=target, unit=unit)
 
 
 def registration(recorded: Recorded, secret: Secret | None) -> Registration:
