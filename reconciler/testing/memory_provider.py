@@ -22,6 +22,9 @@ class Held:
     secret: Secret | None
 
 
+Objects = list[Held]
+
+
 @dataclass
 class MemoryProvider:
     """Keeps webhooks per (credentials' account, type, resource).
@@ -83,7 +86,7 @@ class MemoryProvider:
             if held := place.get(remote_id):
                 held.observed = replace(held.observed, **changes)  # type: ignore[arg-type]  # fields by name, from tests
 
-    def everything(self) -> list[Held]:
+    def everything(self) -> Objects:
         """All objects, in any place."""
         return [held for place in self.objects.values() for held in place.values()]
 
@@ -95,6 +98,8 @@ class MemoryProvider:
         return self.objects.setdefault(key, {})
 
     def _held(self, target: Target, remote_id: str) -> Held:
+        if not remote_id:
+            raise TerminalError("an operation needs an id", kind=ErrorKind.INVALID)
         if held := self._place(target).get(remote_id):
             return held
         raise TerminalError(f"no object {remote_id}", kind=ErrorKind.NOT_FOUND)

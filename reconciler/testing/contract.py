@@ -1,0 +1,389 @@
+"""The contract that every provider keeps: states of one webhook, each reached through whole passes of the engine.
+
+Every case moves the provider from one state to another and ends in "plan again, expect nothing". It needs a `Subject`:
+a provider over some stand-in, and a resource that may be written to. A broken promise raises `ContractError`, whose
+text is meant for the author of the definition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.core.errors import ErrorKind, RetryableError, TerminalError
+from reconciler.core.fold import fold
+from reconciler.core.ingress_url import webhook_id_in
+from reconciler.core.model import Desired, Observed, Recorded, Subscriber, SubscriberKind, Trigger, TypeTraits
+from reconciler.core.plan import Action, Plan, PlanOptions, Reason
+from reconciler.core.ports import Answer, Credentials, Provider, Registration, Target
+from reconciler.engine.context import Ports, Scope, Stop
+from reconciler.engine.reconciler import Reconciler, Report
+from reconciler.engine.unit import Result
+from reconciler.testing.memory_store import MemoryStore
+from reconciler.testing.stand_ins import CountingEntropy, FixedCredentials, VirtualClock
+
+BASE_URL = "https://hooks.example.com"
+MOVED_URL = "https://moved.example.com"
+FOREIGN_URL = "https://ci.example.com/hook"
+
+
+class ContractError(AssertionError):
+    """A provider does not keep the contract."""
+
+
+class Killed(BaseException):
+    """The process dies at this point of a case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What the contract is tried on: a provider, and a resource with two different events of its type."""
+
+    provider: Provider
+    credentials: Credentials
+    type: str
+    resource: str
+    events: tuple[str, str]
+
+    @property
+    def target(self) -> Target:
+        """Where the provider's verbs go."""
+        return Target(type=self.type, resource=self.resource, credentials=self.credentials)
+
+    @property
+    def kind(self) -> TypeTraits:
+        """What the type can do."""
+        return self.provider.traits.types[self.type]
+
+
+class Interference:
+    """The provider, with a way to lose its answers: `before` and `after` are raised once, around the next create."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.before: BaseException | None = None
+        self.after: BaseException | None = None
+        self._provider = provider
+        self.traits = provider.traits
+        self.slot = provider.slot
+        self.list = provider.list
+        self.update = provider.update
+        self.delete = provider.delete
+        self.ping = provider.ping
+
+    async def create(self, target: Target, registration: Registration) -> Answer:
+        before, self.before = self.before, None
+        if before:
+            raise before
+        answer = await self._provider.create(target, registration)
+        after, self.after = self.after, None
+        if after:
+            raise after
+        return answer
+
+
+@dataclass
+class Bench:
+    """One case's world: a store, a clock, and passes over the subject."""
+
+    subject: Subject
+    store: MemoryStore = field(default_factory=MemoryStore)
+    clock: VirtualClock = field(default_factory=VirtualClock)
+    entropy: CountingEntropy = field(default_factory=CountingEntropy)
+    base_url: str = BASE_URL
+
+    def __post_init__(self) -> None:
+        self.interference = Interference(self.subject.provider)
+
+    async def run(self, *events: str) -> Report:
+        """One pass for a trigger with these events, or for none."""
+        options = PlanOptions(allow_destroy="100%")
+        report = await self._reconciler().run(self._wishes(events), options, {}, _yes, Stop())
+        failed = report.applied.having(Result.FAILED, Result.ORPHANED)
+        _expect(not failed, f"a pass failed: {'; '.join(outcome.message for outcome in failed)}")
+        return report
+
+    async def plan(self, *events: str) -> Plan:
+        """What a pass would do."""
+        return await self._reconciler().plan(self._wishes(events), PlanOptions())
+
+    async def settled(self, *events: str) -> None:
+        """Plan again, expect nothing."""
+        plan = await self.plan(*events)
+        left = [f"{step.action} ({step.reason}) {list(step.changes)}" for step in plan.steps]
+        left += [problem.message for problem in plan.problems]
+        _expect(not left, f"the plan after an applied plan is not empty: {'; '.join(left)}")
+
+    async def ours(self) -> Observed:
+        """The one object at the provider that has our record's URL."""
+        found = [item for item in await self.objects() if item.url == self.record().url]
+        _expect(len(found) == 1, f"expected one object with the webhook's URL, the list shows {len(found)}")
+        return found[0]
+
+    async def objects(self) -> tuple[Observed, ...]:
+        """All objects of the resource."""
+        return await self.subject.provider.list(self.subject.target)
+
+    def record(self) -> Recorded:
+        """The only record."""
+        records = self.store.records("contract")
+        _expect(len(records) == 1, f"expected one record, there are {len(records)}")
+        return records[0]
+
+    def _wishes(self, events: tuple[str, ...]) -> tuple[Desired, ...]:
+        if not events:
+            return ()
+        subject, name = self.subject, self.subject.provider.traits.name
+        trigger = Trigger(
+            user="contract",
+            subscriber=Subscriber(SubscriberKind.GRAPH, "contract"),
+            provider=name,
+            type=subject.type,
+            resource=subject.resource,
+            canonical=subject.resource,
+            events=frozenset(events),
+            credentials=subject.credentials.name,
+        )
+        return fold([trigger], {name: subject.provider.traits}).desired
+
+    def _reconciler(self) -> Reconciler:
+        name = self.subject.provider.traits.name
+        ports = Ports(
+            store=self.store,
+            providers={name: self.interference},
+            credentials=FixedCredentials({self.subject.credentials.name: self.subject.credentials}),
+            clock=self.clock,
+            entropy=self.entropy,
+        )
+        scope = Scope(
+            name="contract",
+            base_url=self.base_url,
+            catalogue={name: self.subject.provider.traits},
+            binding="contract",
+            holder="contract",
+        )
+        return Reconciler(ports, scope)
+
+
+Case = Callable[[Bench], Awaitable[None]]
+
+
+async def creates_one(bench: Bench) -> None:
+    """A wanted webhook exists once, with its URL and events, and its secret is known to us."""
+    first, _ = bench.subject.events
+    await bench.run(first)
+    item = await bench.ours()
+    _expect(item.remote_id == bench.record().remote_id, "the list names another id than the create answered")
+    _expect(item.events in (None, bench.record().events), f"asked for {first}, the list shows {item.events}")
+    _expect(item.active is not False, "a new webhook is listed as inactive")
+    if bench.subject.provider.traits.verified:
+        _expect(bool(bench.store.secrets(bench.record().id)), "deliveries are signed, yet no secret is known")
+    await bench.settled(first)
+
+
+async def widens_and_shrinks(bench: Bench) -> None:
+    """Events are added and taken away; where the provider can update, id and URL stay."""
+    first, second = bench.subject.events
+    await bench.run(first)
+    before = bench.record()
+    for events in ((first, second), (second,)):
+        await bench.run(*events)
+        item = await bench.ours()
+        _expect(item.events in (None, bench.record().events), f"asked for {events}, the list shows {item.events}")
+        await bench.settled(*events)
+    if "update" in bench.subject.kind.operations:
+        _expect(bench.record().id == before.id, "events were changed, and the webhook's id with them")
+
+
+async def repairs_drift(bench: Bench) -> None:
+    """Events that somebody changed at the provider are put right."""
+    first, second = bench.subject.events
+    await bench.run(first)
+    if "update" not in bench.subject.kind.operations:
+        return
+    record = bench.record()
+    edited = Registration(
+        webhook_id=record.id,
+        url=record.url,
+        events=frozenset({second}),
+        secret=next(iter(bench.store.secrets(record.id)), None),
+        options=record.options,
+    )
+    await bench.subject.provider.update(bench.subject.target, record.remote_id, edited)
+    if (await bench.ours()).events is not None:
+        report = await bench.run(first)
+        _expect([step.reason for step in report.plan.steps] == [Reason.DRIFTED], "an edit there was not seen as drift")
+    await bench.settled(first)
+
+
+async def registers_again(bench: Bench) -> None:
+    """What was deleted at the provider comes back with the same id and URL."""
+    first, _ = bench.subject.events
+    await bench.run(first)
+    before = bench.record()
+    await bench.subject.provider.delete(bench.subject.target, before.remote_id)
+    await bench.run(first)
+    _expect((bench.record().id, bench.record().url) == (before.id, before.url), "id or URL changed")
+    await bench.ours()
+    await bench.settled(first)
+
+
+async def prunes(bench: Bench) -> None:
+    """What nobody wants is gone; deleting it once more is "not found", or nothing."""
+    first, _ = bench.subject.events
+    await bench.run(first)
+    remote_id = bench.record().remote_id
+    await bench.run()
+    _expect(not await bench.objects(), "the webhook is still listed after its prune")
+    _expect(not bench.store.records("contract"), "the record is still there after its prune")
+    try:
+        await bench.subject.provider.delete(bench.subject.target, remote_id)
+    except TerminalError as error:
+        _expect(error.kind is ErrorKind.NOT_FOUND, f"deleting what is gone is {error.kind}, not not_found")
+    await bench.settled()
+
+
+async def survives_a_lost_answer(bench: Bench) -> None:
+    """The create took effect, its answer was lost: one object, in the same pass."""
+    first, _ = bench.subject.events
+    bench.interference.after = RetryableError("the answer was lost", uncertain=True)
+    await bench.run(first)
+    await bench.ours()
+    _expect(len(await bench.objects()) == 1, "a lost answer left a twin")
+    await bench.settled(first)
+
+
+async def survives_a_lost_request(bench: Bench) -> None:
+    """The create never arrived, or the provider asked us to wait: it is sent again."""
+    first, _ = bench.subject.events
+    bench.interference.before = RetryableError("slow down", after=1, uncertain=True)
+    await bench.run(first)
+    await bench.ours()
+    await bench.settled(first)
+
+
+async def survives_a_death(bench: Bench) -> None:
+    """The process dies before the create, or after it with the answer unrecorded: the next pass leaves one object."""
+    first, _ = bench.subject.events
+    for moment in ("before", "after"):
+        setattr(bench.interference, moment, Killed())
+        try:
+            await bench.run(first)
+        except Killed:
+            bench.clock.time += 60
+        await bench.run(first)
+        await bench.ours()
+        _expect(len(await bench.objects()) == 1, f"a death {moment} the create left a twin")
+        await bench.settled(first)
+        await bench.run()
+
+
+async def moves_with_the_base_url(bench: Bench) -> None:
+    """Another base URL: the webhook follows, in place where the provider can."""
+    first, _ = bench.subject.events
+    await bench.run(first)
+    before = bench.record()
+    bench.base_url = MOVED_URL
+    await bench.run(first)
+    _expect((await bench.ours()).url.startswith(f"{MOVED_URL}/"), "the object still has the former URL")
+    if "update" in bench.subject.kind.operations and "url" in bench.subject.kind.updatable:
+        _expect(bench.record().id == before.id, "the URL is said to be updatable, yet the webhook was replaced")
+    await bench.settled(first)
+
+
+async def doubles_nothing(bench: Bench) -> None:
+    """An empty store against a provider that holds our webhook: blocked, not doubled."""
+    first, _ = bench.subject.events
+    await bench.run(first)
+    lost = Bench(bench.subject)
+    plan = await lost.plan(first)
+    _expect(
+        [(step.action, step.reason) for step in plan.steps] == [(Action.BLOCKED, Reason.UNRECORDED)],
+        "an object of ours that no record explains did not block a create",
+    )
+    _expect(len(await bench.objects()) == 1, "a plan changed something")
+    await bench.settled(first)
+
+
+async def leaves_others_alone(bench: Bench) -> None:
+    """Somebody else's webhook survives create, update and prune; in a single slot it blocks."""
+    first, second = bench.subject.events
+    foreign = Registration(
+        webhook_id="", url=FOREIGN_URL, events=frozenset({first}), secret=bench.entropy.secret(), options={}
+    )
+    await bench.subject.provider.create(bench.subject.target, foreign)
+    if bench.subject.kind.slot:
+        plan = await bench.plan(first)
+        _expect([step.reason for step in plan.steps] == [Reason.FOREIGN_URL], "a foreign URL did not block the slot")
+    else:
+        before = [item for item in await bench.objects() if item.url == FOREIGN_URL]
+        await bench.run(first)
+        await bench.run(first, second)
+        await bench.settled(first, second)
+        await bench.run()
+        _expect(list(await bench.objects()) == before, "somebody else's webhook was touched")
+    await bench.settled()
+
+
+async def refuses_an_empty_id(bench: Bench) -> None:
+    """An operation without an id is refused before any call: some vendors would take the first webhook they find.
+
+    In a single slot there is no id to say.
+    """
+    first, _ = bench.subject.events
+    await bench.run(first)
+    if bench.subject.kind.slot:
+        return
+    try:
+        await bench.subject.provider.delete(bench.subject.target, "")
+    except TerminalError:
+        pass
+    else:
+        raise ContractError("a delete without an id was not refused")
+    await bench.ours()
+    await bench.settled(first)
+
+
+async def recognises_only_its_own_url(bench: Bench) -> None:
+    """The listed URL leads back to the record, as it is after a crash."""
+    first, _ = bench.subject.events
+    await bench.run(first)
+    record = bench.record()
+    name = bench.subject.provider.traits.name
+    found = [webhook_id_in(item.url, name, [bench.base_url]) for item in await bench.objects()]
+    _expect(found == [record.id], f"the listed URLs lead to {found}, not to {record.id}")
+    await bench.settled(first)
+
+
+CASES: Mapping[str, Case] = {
+    case.__name__: case
+    for case in (
+        creates_one,
+        widens_and_shrinks,
+        repairs_drift,
+        registers_again,
+        prunes,
+        survives_a_lost_answer,
+        survives_a_lost_request,
+        survives_a_death,
+        moves_with_the_base_url,
+        doubles_nothing,
+        leaves_others_alone,
+        refuses_an_empty_id,
+        recognises_only_its_own_url,
+    )
+}
+"""Every case by name. All of them need an empty resource."""
+
+
+async def check(subject: Subject, case: str) -> None:
+    """Run one case on a fresh bench. Raises `ContractError` where the provider breaks its promise."""
+    await CASES[case](Bench(subject))
+
+
+async def _yes(plan: Plan) -> bool:
+    return True
+
+
+def _expect(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise ContractError(sentence)

@@ -1,0 +1,150 @@
+"""Every shipped provider keeps the contract, against stand-ins that were written from the vendors' descriptions.
+
+Each request that we send, and each answer, is held against the vendor's OpenAPI description where there is one.
+"""
+
+import pytest
+
+from reconciler.core.model import Secret
+from reconciler.core.ports import Answer, Credentials, Registration, Target
+from reconciler.documents.packaged import providers_folder
+from reconciler.providers.catalogue import Definitions
+from reconciler.providers.client import HttpTransport
+from reconciler.providers.http import HttpProvider
+from reconciler.providers.transport import Call, Reply
+from reconciler.testing.contract import CASES, ContractError, Subject, check
+from reconciler.testing.memory_provider import MemoryProvider
+from reconciler.testing.sandbox import ROOTS, SandboxConfig, create_sandbox
+from tests.support.catalogue import CATALOGUE
+from tests.support.openapi import VARIABLE, Conformance, Exchange, specs_folder
+from tests.support.sandboxes import ORIGIN, Clock, counting_bytes
+
+WHERE = [
+    ("github", "repo", "acme/api", ("push", "issues")),
+    ("github", "org", "acme", ("push", "organization")),
+    ("gitlab", "project", "acme/tools/api", ("merge_requests_events", "tag_push_events")),
+    ("gitlab", "group", "acme", ("push_events", "subgroup_events")),
+    ("telegram", "bot", "self", ("message", "callback_query")),
+    ("stripe", "account", "self", ("charge.succeeded", "invoice.paid")),
+]
+TOKENS = {"telegram": "4242:AAE-bot_token", "gitlab": "glpat-token", "github": "ghp_token", "stripe": "sk_test_token"}
+
+
+class Recorded:
+    """A transport into a fresh sandbox that remembers every exchange."""
+
+    def __init__(self) -> None:
+        sandbox = create_sandbox(SandboxConfig(now=Clock(), random_bytes=counting_bytes()))
+        self._inner = HttpTransport(sandbox)
+        self.exchanges: list[Exchange] = []
+
+    async def send(self, call: Call) -> Reply:
+        reply = await self._inner.send(call)
+        self.exchanges.append(
+            Exchange(
+                method=call.method,
+                url=call.url,
+                request_headers={header.lower(): value for header, value in call.headers.items()},
+                request_body=call.body,
+                status=reply.status,
+                response_headers=reply.headers,
+                response_body=reply.body,
+            )
+        )
+        return reply
+
+    async def aclose(self) -> None:
+        """Close the client."""
+        await self._inner.aclose()
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Definitions:
+    """The definitions that come with the package."""
+    return Definitions(providers_folder())
+
+
+@pytest.fixture(scope="session")
+def descriptions() -> Conformance | None:
+    """The vendors' descriptions, where the environment names their folder."""
+    folder = specs_folder()
+    return Conformance(folder) if folder else None
+
+
+Where = tuple[str, str, str, tuple[str, str]]
+
+
+def subject_of(shipped: Definitions, transport: Recorded, where: Where) -> Subject:
+    """A shipped provider over the sandbox."""
+    name, kind, resource, events = where
+    token = {"token": Secret(TOKENS[name])}
+    credentials = Credentials(name="main", provider=name, fields=token, api_url=f"{ORIGIN}{ROOTS[name]}")
+    provider = HttpProvider(shipped[name], transport)
+    return Subject(provider=provider, credentials=credentials, type=kind, resource=resource, events=events)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("where", WHERE, ids=lambda where: f"{where[0]}/{where[1]}")
+async def test_a_shipped_provider_keeps_the_contract(
+    where: Where, case: str, shipped: Definitions, descriptions: Conformance | None
+) -> None:
+    """Each case, over HTTP as it is spoken; and every exchange is as the vendor describes it."""
+    transport = Recorded()
+    try:
+        await check(subject_of(shipped, transport, where), case)
+    finally:
+        await transport.aclose()
+    assert transport.exchanges
+    if descriptions:
+        assert descriptions.problems(transport.exchanges) == []
+
+
+def test_the_vendors_descriptions_were_at_hand(descriptions: Conformance | None) -> None:
+    """Says so visibly when the requests above were not held against any description."""
+    if descriptions is None:
+        pytest.skip(f"{VARIABLE} names no folder of OpenAPI descriptions")
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", ["acme", "once", "slotted", "fixed"])
+async def test_the_provider_in_memory_keeps_the_contract(name: str, case: str) -> None:
+    """The reference implementation, in each of its shapes."""
+    await check(memory_subject(MemoryProvider(CATALOGUE[name])), case)
+
+
+class Forgetful(MemoryProvider):
+    """A provider that answers an update, and changes nothing."""
+
+    async def update(self, target: Target, remote_id: str, registration: Registration) -> Answer:
+        return Answer(remote_id=remote_id)
+
+
+class Doubling(MemoryProvider):
+    """A provider that makes two objects of one create."""
+
+    async def create(self, target: Target, registration: Registration) -> Answer:
+        await super().create(target, registration)
+        return await super().create(target, registration)
+
+
+@pytest.mark.parametrize(
+    ("provider", "case", "sentence"),
+    [
+        (Forgetful, "widens_and_shrinks", "the list shows"),
+        (Forgetful, "moves_with_the_base_url", "expected one object"),
+        (Doubling, "creates_one", "expected one object"),
+        (Doubling, "survives_a_lost_answer", "expected one object"),
+    ],
+)
+async def test_a_broken_promise_is_told(provider: type[MemoryProvider], case: str, sentence: str) -> None:
+    """The contract fails for providers that do not keep it, in words for their author."""
+    with pytest.raises(ContractError, match=sentence):
+        await check(memory_subject(provider(CATALOGUE["acme"])), case)
+
+
+def memory_subject(provider: MemoryProvider) -> Subject:
+    """A provider in memory as a subject."""
+    credentials = Credentials(name="main", provider=provider.traits.name, fields={"token": Secret("t")})
+    return Subject(
+        provider=provider, credentials=credentials, type="repo", resource="acme/api", events=("push", "issues")
+    )
