@@ -1,0 +1,161 @@
+"""The project file and the manifest as they are written; the JSON Schemas are generated from these models."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationInfo
+
+from reconciler.core.errors import ConfigError
+from reconciler.documents.validation import LINE_PATTERN
+from reconciler.settings.secrets import REFERENCE_PATTERN, SecretReader, parse_reference
+from reconciler.settings.urls import api_url, base_url
+
+RESERVED_KEYS = frozenset({"moved", "manage", "schedule", "git", "targets", "notify"})
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+_STATES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
+
+
+def checked_state(text: str) -> str:
+    """The URL of a store; raises `ValueError` without repeating it, it may hold a password."""
+    if not text.startswith(_STATES) or text in _STATES:
+        raise ValueError("expected sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE")
+    return text
+
+
+def _checked_reference(text: str, info: ValidationInfo) -> str:
+    """Refuse what is no reference and, where the context is a `SecretReader`, a place that is not allowed."""
+    try:
+        reference = parse_reference(text)
+        if isinstance(info.context, SecretReader):
+            info.context.check(reference)
+    except ConfigError as error:
+        raise ValueError(error.problems[0].message) from None
+    return text
+
+
+Line = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=LINE_PATTERN)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=NAME_PATTERN)]
+Reference = Annotated[str, AfterValidator(_checked_reference), Field(json_schema_extra={"pattern": REFERENCE_PATTERN})]
+"""A reference to a secret; no refusal repeats the text."""
+
+BaseUrl = Annotated[Line, AfterValidator(base_url)]
+ApiUrl = Annotated[Line, AfterValidator(api_url)]
+StateUrl = Annotated[Line, AfterValidator(checked_state)]
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class CredentialsSpec(_Spec):
+    """One set of credentials for a provider; every further key is a reference to a secret, such as `token`."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Reference] = Field(init=False)
+
+    provider: Line = Field(description="The provider that these credentials are for.")
+    api_url: ApiUrl | None = Field(
+        default=None, description="The API's root with its version prefix, for a self-hosted server."
+    )
+    users: list[Line] | None = Field(default=None, description="The users who may use them; everybody where left out.")
+
+    @property
+    def references(self) -> dict[str, str]:
+        """The references to secrets by the name of their field."""
+        return self.__pydantic_extra__
+
+
+class DefaultsSpec(_Spec):
+    """What manifests need not repeat."""
+
+    user: Line | None = Field(default=None, description="The user of manifests that name none.")
+    credentials: dict[Line, Line] = Field(
+        default_factory=dict, description="For each provider, the credentials of triggers that name none."
+    )
+
+
+class GuardsSpec(_Spec):
+    """Limits on what one pass may do without being told so by a flag."""
+
+    max_prune_percent: int = Field(default=30, ge=0, le=100, description="Share of webhooks that a pass may remove.")
+    max_change_percent: int = Field(default=50, ge=0, le=100, description="Share of webhooks that a pass may change.")
+    min_existing: int = Field(default=10, ge=0, description="Shares are judged from this number of webhooks on.")
+
+
+class ProjectFile(_Spec):
+    """The project file, `reconciler.yaml`."""
+
+    version: Literal[1] = Field(description="The version of this format.")
+    scope: Name = Field(description="Ownership label: only webhooks recorded under it are ever changed or pruned.")
+    base_url: BaseUrl | None = Field(
+        default=None, description="Where deliveries arrive; RECONCILER_BASE_URL or PLATFORM_BASE_URL go before it."
+    )
+    state: StateUrl = Field(
+        default="sqlite:///.reconciler/state.db",
+        description="URL of the store, relative to this file; RECONCILER_STATE goes before it.",
+    )
+    manifests: list[Line] = Field(
+        description="Files, folders and globs with manifests, relative to this file and never outside its folder."
+    )
+    providers: list[Line] = Field(
+        default_factory=list, description="Folders with further provider definitions, relative to this file."
+    )
+    credentials: dict[Name, CredentialsSpec] = Field(default_factory=dict, description="Credentials by name.")
+    defaults: DefaultsSpec = Field(default_factory=DefaultsSpec, description="What manifests need not repeat.")
+    guards: GuardsSpec = Field(default_factory=GuardsSpec, description="Limits on what one pass may do.")
+    allow_unverified: list[Line] = Field(
+        default_factory=list, description="Providers that may be used although their deliveries carry no proof."
+    )
+
+
+def _one_of_two(schema: dict[str, Any]) -> None:
+    schema["oneOf"] = [{"required": ["graph"]}, {"required": ["preset"]}]
+
+
+def _not_both(schema: dict[str, Any]) -> None:
+    schema["not"] = {"required": ["resource", "resources"]}
+
+
+class TriggerSpec(_Spec):
+    """One trigger: which events of which resource at which provider start the graph or preset."""
+
+    model_config = ConfigDict(json_schema_extra=_not_both)
+
+    provider: Line = Field(description="The provider by its name.")
+    type: Line | None = Field(default=None, description="The type of resource; optional where there is only one.")
+    resource: Line | None = Field(default=None, description="The resource that the events are of.")
+    resources: list[Line] | None = Field(
+        default=None, min_length=1, description="Several resources; each makes a trigger."
+    )
+    events: list[Line] = Field(min_length=1, description="Event names exactly as the provider writes them.")
+    credentials: Line | None = Field(
+        default=None, description="Credentials by name; else those of defaults.credentials."
+    )
+    manual: bool | None = Field(
+        default=None, description="True where a person pastes the URL: nothing is registered at the provider."
+    )
+    name: str = Field(
+        default="",
+        max_length=200,
+        pattern=f"^$|{LINE_PATTERN}",
+        description="Tells several manual webhooks of one graph or preset and type apart.",
+    )
+    secret: Reference | None = Field(
+        default=None, description="Reference to the secret that the vendor minted for a manual webhook."
+    )
+    options: dict[str, JsonValue] = Field(default_factory=dict, description="Options of the provider.")
+    protect: bool = Field(default=False, description="True where the webhook must not be removed.")
+
+
+class Manifest(_Spec):
+    """The triggers of one graph or one preset."""
+
+    model_config = ConfigDict(json_schema_extra=_one_of_two)
+
+    graph: Line | None = Field(default=None, description="The graph that the triggers start.")
+    preset: Line | None = Field(default=None, description="The preset that the triggers start.")
+    user: Line | None = Field(default=None, description="The user of the graph or preset; else that of the defaults.")
+    triggers: list[TriggerSpec] = Field(description="The triggers.")
