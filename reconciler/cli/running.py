@@ -1,0 +1,52 @@
+"""Running a verb's work in an event loop, with an orderly end when a signal comes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from reconciler.cli import exits
+from reconciler.cli.exits import ExitCode
+from reconciler.cli.flags import CommonFlags
+from reconciler.cli.output import Output
+from reconciler.core.plan import Plan
+from reconciler.daemon.draining import Drain, drained, draining
+from reconciler.engine.reconciler import Approve
+from reconciler.wiring.inputs import Inputs
+
+
+def inputs_of(flags: CommonFlags, output: Output) -> Inputs:
+    """Where the project is, as the flags say."""
+    return Inputs(
+        directory=flags.directory or Path(),
+        files=tuple(flags.files or ()),
+        environment=output.streams.environment,
+    )
+
+
+def carry_out(work: Callable[[Drain], Awaitable[ExitCode]], output: Output) -> ExitCode:
+    """The exit code of `work`, or that of the signal that asked it to end."""
+
+    async def main() -> ExitCode:
+        with draining(output) as drain:
+            code = await work(drain)
+            return exits.of_signal(drain.signal) if drain.signal else code
+
+    return asyncio.run(main())
+
+
+def look_up(work: Callable[[], Awaitable[ExitCode]], output: Output) -> ExitCode:
+    """The same for `work` that changes nothing, and so is given up at once."""
+
+    async def begin(_: Approve) -> ExitCode:
+        return await work()
+
+    async def guarded(drain: Drain) -> ExitCode:
+        return await drained(begin, _never, drain) or ExitCode.DONE
+
+    return carry_out(guarded, output)
+
+
+async def _never(_: Plan) -> bool:
+    return False

@@ -1,0 +1,1 @@
+"""One module per verb, each with `run(flags, output) -> ExitCode`; loaded by name in `reconciler.cli.lazy`."""

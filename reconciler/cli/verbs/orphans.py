@@ -1,0 +1,21 @@
+"""`reconcile orphans`: what was left at providers."""
+
+from __future__ import annotations
+
+from reconciler.cli.exits import ExitCode
+from reconciler.cli.flags import Format, OrphansFlags
+from reconciler.cli.output import Output
+from reconciler.cli.running import inputs_of
+from reconciler.render.listings import orphans_json, orphans_text
+from reconciler.wiring.records import recorded_in
+
+
+def run(flags: OrphansFlags, output: Output) -> ExitCode:
+    """List them."""
+    with recorded_in(inputs_of(flags, output), output) as records:
+        orphans = records.orphans()
+    if flags.format is Format.JSON:
+        output.document(orphans_json(orphans))
+    else:
+        output.result(orphans_text(orphans, output.painter))
+    return ExitCode.PENDING if flags.detailed_exitcode and orphans else ExitCode.DONE

@@ -1,0 +1,31 @@
+"""`reconcile ping ADDRESS`: a test delivery, sent by the provider."""
+
+from __future__ import annotations
+
+from reconciler.cli.exits import ExitCode
+from reconciler.cli.flags import Format, PingFlags
+from reconciler.cli.output import Output
+from reconciler.cli.running import inputs_of, look_up
+from reconciler.core.errors import ReconcilerError
+from reconciler.core.model import Phase
+from reconciler.wiring.loading import load
+from reconciler.wiring.records import Records
+from reconciler.wiring.session import reading
+
+
+def run(flags: PingFlags, output: Output) -> ExitCode:
+    """Ask the provider for it; 1 where it has no such call."""
+
+    async def work() -> ExitCode:
+        async with reading(load(inputs_of(flags, output)), output) as session:
+            record = Records(session.store, session.scope.name, session.scope.default_user).at(flags.address)
+            if record.phase is not Phase.REGISTERED:
+                raise ReconcilerError(f"{flags.address} is {record.phase}: only a registered webhook can be pinged")
+            await session.reconciler.ping(record)
+        if flags.format is Format.JSON:
+            output.document({"address": flags.address, "pinged": True})
+        else:
+            output.result(f"Asked {record.key.provider} to send a test delivery to {flags.address}.")
+        return ExitCode.DONE
+
+    return look_up(work, output)

@@ -1,0 +1,26 @@
+"""`reconcile sandbox requests`: what the sandbox was asked."""
+
+from __future__ import annotations
+
+import asyncio
+
+from reconciler.cli.exits import ExitCode
+from reconciler.cli.flags import Format, RequestsFlags
+from reconciler.cli.output import Output
+from reconciler.render.painter import columns, counted
+from reconciler.testing.firing import requests
+
+
+def run(flags: RequestsFlags, output: Output) -> ExitCode:
+    """List them, oldest first."""
+    found = [
+        request
+        for request in asyncio.run(requests(flags.url))
+        if flags.provider is None or str(request["path"]).startswith(f"/{flags.provider}/")
+    ]
+    if flags.format is Format.JSON:
+        output.document({"requests": found})
+    else:
+        rows = [(str(request["status"]), str(request["method"]), str(request["path"])) for request in found]
+        output.result("\n".join([*columns(rows, widest=120), counted(len(found), "request")]))
+    return ExitCode.DONE

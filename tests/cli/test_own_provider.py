@@ -1,0 +1,57 @@
+"""A project's own provider definitions, and secrets that a vendor minted."""
+
+from __future__ import annotations
+
+from reconciler.documents.packaged import providers_folder
+from tests.cli.support import Project
+
+MANIFEST = "graph: forms\ntriggers:\n  - {provider: forms, events: [plain], manual: true, secret: env/FORMS_SECRET}\n"
+
+
+def define(project: Project) -> None:
+    """A provider whose vendor mints the secret."""
+    text = (providers_folder() / "generic.yaml").read_text()
+    text = text.replace("name: generic", "name: forms").replace("{origin: caller}", "{origin: vendor}")
+    project.write("own/forms.yaml", text)
+    file = (project.root / "reconciler.yaml").read_text()
+    project.write("reconciler.yaml", f"{file}providers: [own]\n")
+
+
+def test_a_vendor_minted_secret_is_kept_and_compared_but_never_shown(project: Project) -> None:
+    """It is recorded with the webhook; another value is an update; plans show fingerprints only."""
+    define(project)
+    project.write("webhooks/forms.yaml", MANIFEST)
+    project.environment["FORMS_SECRET"] = "canary-first"
+    first = project.run()
+    assert first.code == 0
+    assert project.run("plan").out == "In sync: 1 webhook, nothing to do.\n"
+    assert project.run("urls", "--show-secrets", "--format", "json").document["webhooks"][0]["secret"] == "canary-first"
+    project.environment["FORMS_SECRET"] = "canary-second"
+    changed = project.run("plan")
+    assert "secret_changed" in changed.out
+    assert project.run().code == 0
+    assert project.run("plan").out == "In sync: 1 webhook, nothing to do.\n"
+    assert "canary" not in first.out + first.err + changed.out + changed.err
+
+
+def test_a_broken_definition_refuses_the_pass_together_with_the_manifests(project: Project) -> None:
+    """Problems of definitions and manifests come in one run."""
+    define(project)
+    project.write("own/broken.yaml", "version: 1\nname: broken\n")
+    project.manifest("isues")
+    done = project.run("validate")
+    assert done.code == 7
+    assert "own/broken.yaml:" in done.out
+    assert "webhooks/triage.yaml:6:14" in done.out
+    project.manifest("push")
+    assert "own/broken.yaml:" in project.run("validate").out
+
+
+def test_triggers_that_share_a_webhook_must_agree(project: Project) -> None:
+    """Two values of one option are a problem that names both places."""
+    project.manifest("push", extra='    options: {insecure_ssl: "1"}\n')
+    project.manifest("push", name="other", extra='    options: {insecure_ssl: "0"}\n')
+    done = project.run("validate")
+    assert done.code == 7
+    assert "webhooks/other.yaml" in done.out
+    assert "webhooks/triage.yaml:" in done.out

@@ -1,0 +1,110 @@
+"""Help, and what it costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from reconciler.cli import lazy
+from reconciler.cli.app import build, parse
+from reconciler.cli.flags import CommonFlags
+from tests.cli.support import process_environment
+
+HEAVY = ("pydantic", "sqlalchemy", "httpx2", "httpx", "jsonschema", "alembic", "cryptography", "apscheduler", "yaml")
+HEAVY += ("starlette", "uvicorn", "rich")
+
+VERBS = ["plan", "validate", "status", "show", "urls", "schema", "ping", "orphans", "daemon", "sandbox"]
+
+
+def python(code: str) -> str:
+    """The output of a fresh interpreter."""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        command, capture_output=True, text=True, check=True, env=process_environment({})
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allowed"),
+    [
+        (["--help"], ()),
+        (["--no-such-flag"], ()),
+        # Typer converts the values of flags with pydantic, which it brings along itself.
+        (["plan", "--help"], ("pydantic",)),
+        (["no-such-verb"], ("pydantic",)),
+    ],
+    ids=str,
+)
+def test_help_and_mistakes_load_nothing_heavy(arguments: list[str], allowed: tuple[str, ...]) -> None:
+    """Neither models nor the store nor an HTTP client are imported to print help or to refuse a typo."""
+    code = f"""
+import io, sys
+from reconciler.cli.main import run
+from reconciler.cli.output import Streams
+run({arguments!r}, Streams(stdin=sys.stdin, stdout=sys.stdout, stderr=io.StringIO(), environment={{}}, now=lambda: 0.0))
+print("LOADED", sorted(set({HEAVY!r}) & set(sys.modules) - set({allowed!r})))
+"""
+    assert "LOADED []" in python(code)
+
+
+def test_help_lists_exactly_the_verbs_that_exist() -> None:
+    """A verb is there or absent, never a stub; each has a module."""
+    group = typer.main.get_command(build())
+    assert list(group.commands) == VERBS
+    assert set(lazy.MODULES) == {"pass", *VERBS, "sandbox fire", "sandbox requests"}
+
+
+@pytest.mark.parametrize("verb", sorted(lazy.MODULES))
+def test_every_verb_has_a_module_that_runs_it(verb: str) -> None:
+    """The table of verbs leads to real modules."""
+    assert callable(lazy.load(verb).run)
+
+
+@pytest.mark.parametrize(
+    "verb", [[], *([verb] for verb in VERBS), ["sandbox", "fire"], ["sandbox", "requests"]], ids=" ".join
+)
+def test_every_help_has_an_example(verb: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Help ends with a line to copy."""
+    assert parse([*verb, "--help"]) == 0
+    assert "Example: reconcile" in capsys.readouterr().out
+
+
+def test_common_flags_stand_before_or_after_a_verb() -> None:
+    """-C, -f, --log-format and -v mean the same in both places; the nearer one wins, files and -v add up."""
+    before = parse(["-C", "a", "-f", "x.yaml", "--log-format", "json", "-v", "plan"])
+    after = parse(["plan", "-C", "a", "-f", "x.yaml", "--log-format", "json", "-v"])
+    assert before == after
+    both = parse(["-C", "a", "-f", "x.yaml", "-v", "plan", "-C", "b", "-f", "y.yaml", "-v"])
+    assert isinstance(both, CommonFlags)
+    assert (str(both.directory), [str(file) for file in both.files or ()], both.verbose) == (
+        "b",
+        ["x.yaml", "y.yaml"],
+        2,
+    )
+
+
+def test_flags_reach_verbs_of_verbs() -> None:
+    """What stands before `sandbox` is known to `sandbox fire`."""
+    flags = parse(["-v", "sandbox", "--log-format", "json", "fire", "github", "push"])
+    assert isinstance(flags, CommonFlags)
+    assert (flags.verb, flags.verbose, flags.log_format) == ("sandbox fire", 1, "json")
+
+
+def test_a_plan_takes_the_flags_of_a_pass() -> None:
+    """All but --dry-run and --yes."""
+    shape = ["--no-refresh", "--no-prune", "--target", "graph:*", "--allow-destroy", "40%", "--allow-change", "3"]
+    shape += ["--allow-protected", "a", "--lock-timeout", "5", "--detailed-exitcode", "--format", "json"]
+    planned, passed = parse(["plan", *shape]), parse(shape)
+    assert planned.options() == passed.options()
+    assert planned.options().document() == {
+        "refresh": False,
+        "prune": False,
+        "targets": ["graph:*"],
+        "allow_destroy": "40%",
+        "allow_change": "3",
+        "allow_protected": ["a"],
+    }
