@@ -39,7 +39,13 @@ def assess(pair: Pair, view: View) -> Step | None:
     """The step for a pair, or None when all is in sync."""
     desired, recorded = pair.desired, pair.recorded
     draft = Step(
-        action=Action.NONE, reason=Reason.DECLARED, key=pair.key, desired=desired, recorded=recorded, slot=view.slot
+        action=Action.NONE,
+        reason=Reason.DECLARED,
+        key=pair.key,
+        desired=desired,
+        recorded=recorded,
+        slot=view.slot,
+        secret_url=view.secret_origin is SecretOrigin.NONE,
     )
     if desired is None:
         return _prune(draft, pair.bond, recorded, view) if recorded else None

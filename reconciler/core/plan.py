@@ -14,6 +14,9 @@ from reconciler.core.model import Desired, Json, Recorded, WebhookKey, canonical
 
 PLAN_VERSION = 1
 
+SHOWN_DIGITS = 8
+"""How much is shown of an id that is a secret."""
+
 
 class Action(StrEnum):
     """What is to be done with one webhook."""
@@ -64,7 +67,8 @@ class Step:
 
     `remote_ids` are the objects at the provider that the action is about (the one to update or adopt, those to delete);
     `surplus` those to delete besides. `doubtful` tells that an object may exist that nobody can find: an orphan is
-    left. `way_out` tells the reader of a `blocked` what to do.
+    left. `secret_url` marks a provider whose deliveries carry no other proof than our URL: plans show it shortened.
+    `way_out` tells the reader of a `blocked` what to do.
     """
 
     action: Action
@@ -77,6 +81,7 @@ class Step:
     surplus: tuple[str, ...] = ()
     slot: str = ""
     doubtful: bool = False
+    secret_url: bool = False
     way_out: str = ""
 
     @property
@@ -242,7 +247,7 @@ def _step_document(plan: Plan, step: Step) -> dict[str, Json]:
         "reason": str(step.reason),
         "address": plan.address(step),
         "webhook": {
-            "id": step.recorded.id if step.recorded else None,
+            "id": _shown_id(step),
             "user": key.user,
             "provider": key.provider,
             "type": key.type,
@@ -252,9 +257,26 @@ def _step_document(plan: Plan, step: Step) -> dict[str, Json]:
             "manual": key.manual,
         },
         "triggers": _triggers_document(step),
-        "changes": _changes_document(step.changes),
+        "changes": _changes_document([_shown(change, step) for change in step.changes]),
         "way_out": step.way_out or None,
     }
+
+
+def _shown_id(step: Step) -> str | None:
+    if step.recorded is None:
+        return None
+    return step.recorded.id[:SHOWN_DIGITS] if step.secret_url else step.recorded.id
+
+
+def _shown(change: Change, step: Step) -> Change:
+    if change.field != "url" or not step.secret_url:
+        return change
+    return Change(change.field, _shortened(change.before), _shortened(change.after))
+
+
+def _shortened(url: Json) -> str:
+    head, slash, webhook_id = str(url).rpartition("/")
+    return f"{head}{slash}{webhook_id[:SHOWN_DIGITS]}"
 
 
 def _resource(step: Step) -> str | None:

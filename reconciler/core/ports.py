@@ -107,6 +107,10 @@ class Store(Protocol):
 
     def records(self, scope: str) -> Sequence[Recorded]: ...
 
+    def count(self, scope: str) -> int:
+        """How many records the scope holds."""
+        ...
+
     def record(self, scope: str, webhook_id: str) -> Recorded | None: ...
 
     def known_ids(self, webhook_ids: Iterable[str]) -> frozenset[str]:
@@ -114,7 +118,7 @@ class Store(Protocol):
         ...
 
     def slots(self) -> Mapping[str, tuple[str, str]]:
-        """Slot to (scope, webhook id), over all scopes."""
+        """Slot to (scope, webhook id), over all scopes, of records that are not retired."""
         ...
 
     def base_urls(self, scope: str) -> frozenset[str]:
@@ -122,7 +126,7 @@ class Store(Protocol):
         ...
 
     def write(self, lease: Lease, writes: Sequence[Write]) -> None:
-        """Insert or replace records, all or none."""
+        """Insert or replace records, all or none; `StateError` for a second live record of one key or slot."""
         ...
 
     def delete(self, lease: Lease, webhook_id: str, orphans: Sequence[Orphan] = ()) -> None:

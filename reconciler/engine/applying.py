@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from reconciler.core.errors import LeaseLostError, ProviderError, StateError
 from reconciler.core.plan import Action, Plan, Step
 from reconciler.engine import registering, removing
-from reconciler.engine.context import Stop
 from reconciler.engine.unit import Outcome, Result, Unit
 
 _UNITS_AT_ONCE = 64
@@ -27,14 +26,14 @@ class Applied:
         return tuple(outcome for outcome in self.outcomes if outcome.result in results)
 
 
-async def apply(plan: Plan, unit: Unit, stop: Stop) -> Applied:
+async def apply(plan: Plan, unit: Unit) -> Applied:
     """Apply the steps that no guard refuses. Raises `LeaseLostError` when the scope was lost on the way."""
     chains = _chains(plan.applicable)
     places = asyncio.Semaphore(_UNITS_AT_ONCE)
 
     async def run(chain: Sequence[Step]) -> list[Outcome]:
         async with places:
-            return await _run_chain(chain, unit, stop)
+            return await _run_chain(chain, unit)
 
     done = await asyncio.gather(*(run(chain) for chain in chains), return_exceptions=True)
     outcomes: dict[int, Outcome] = {}
@@ -61,10 +60,10 @@ def _position(step: Step) -> int:
     return 0 if leaves and not replaced else 2 if leaves else 1
 
 
-async def _run_chain(chain: Sequence[Step], unit: Unit, stop: Stop) -> list[Outcome]:
+async def _run_chain(chain: Sequence[Step], unit: Unit) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for step in chain:
-        if stop.requested:
+        if unit.stop.requested:
             outcome = Outcome(step=step, result=Result.SKIPPED, message="the pass was asked to stop")
         elif any(earlier.result is Result.FAILED for earlier in outcomes):
             outcome = Outcome(step=step, result=Result.SKIPPED, message="a step that it builds on failed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -50,11 +51,20 @@ class Stop:
     """Asks a running pass to finish what is in flight and to begin nothing more."""
 
     def __init__(self) -> None:
-        self.requested = False
+        self._requested = asyncio.Event()
+
+    @property
+    def requested(self) -> bool:
+        """Whether it was asked for."""
+        return self._requested.is_set()
 
     def request(self) -> None:
         """Ask; it cannot be taken back."""
-        self.requested = True
+        self._requested.set()
+
+    async def wait(self) -> None:
+        """Until it is asked for."""
+        await self._requested.wait()
 
 
 Secrets = Mapping[str, Secret]

@@ -40,6 +40,14 @@ class Report:
     orphans: tuple[Orphan, ...] = ()
 
 
+def require_base_url(base_url: str | None) -> None:
+    """Refuse to go on without a base URL. Raises `MissingConfigError`."""
+    if not base_url:
+        raise MissingConfigError(
+            "no base URL: set base_url in the project file, or RECONCILER_BASE_URL, to where deliveries arrive"
+        )
+
+
 class Reconciler:
     """Plans and applies for one scope, through the ports it is given."""
 
@@ -66,7 +74,7 @@ class Reconciler:
         `LockedError`, `LeaseLostError`, `ScopeBoundError`, `StateError` and what `plan` raises.
         """
         store, scope = self._ports.store, self._scope
-        self._require_base_url()
+        require_base_url(self._scope.base_url)
         async with self.holding() as holding:
             recorded = await asyncio.to_thread(store.records, scope.name)
             groups = every_group if options.refresh else doubtful_groups
@@ -74,7 +82,7 @@ class Reconciler:
             applied = Applied()
             if plan.applicable and await approve(plan):
                 await asyncio.to_thread(store.bind, scope.name, scope.binding)
-                applied = await apply(plan, self.unit(holding, supplied), stop)
+                applied = await apply(plan, self.unit(holding, supplied, stop))
             await self._drop_tombstones(recorded, holding)
             orphans = await asyncio.to_thread(store.orphans, scope.name)
         return Report(plan=plan, applied=applied, orphans=tuple(orphans))
@@ -84,9 +92,16 @@ class Reconciler:
         scope = self._scope
         return held(self._ports.store, self._ports.clock, scope.name, scope.holder, scope.lock_timeout)
 
-    def unit(self, holding: Holding, supplied: Secrets) -> Unit:
+    def unit(self, holding: Holding, supplied: Secrets, stop: Stop | None = None) -> Unit:
         """What single steps are carried out with, under a lease that is held."""
-        return Unit(ports=self._ports, scope=self._scope, holding=holding, gates=self._gates, supplied=supplied)
+        return Unit(
+            ports=self._ports,
+            scope=self._scope,
+            holding=holding,
+            gates=self._gates,
+            supplied=supplied,
+            stop=stop or Stop(),
+        )
 
     async def ensure(self, wish: Desired, recorded: Sequence[Recorded], supplied: Secrets, holding: Holding) -> str:
         """Bring one webhook to what is wished, its provider looked at first. Returns its id.
@@ -131,7 +146,7 @@ class Reconciler:
     async def _plan(
         self, desired: Sequence[Desired], recorded: Sequence[Recorded], groups: Groups, options: PlanOptions
     ) -> Plan:
-        self._require_base_url()
+        require_base_url(self._scope.base_url)
         store, scope = self._ports.store, self._scope
         self._require_binding(await asyncio.to_thread(store.binding, scope.name))
         base_urls = {scope.base_url, *await asyncio.to_thread(store.base_urls, scope.name)}
@@ -167,12 +182,6 @@ class Reconciler:
                 if isinstance(credentials, Credentials):
                     slots[key.provider, key.credentials] = self._ports.providers[key.provider].slot(credentials)
         return slots
-
-    def _require_base_url(self) -> None:
-        if not self._scope.base_url:
-            raise MissingConfigError(
-                "no base URL: set base_url in the project file, or RECONCILER_BASE_URL, to where deliveries arrive"
-            )
 
     def _require_binding(self, binding: str) -> None:
         if binding and binding != self._scope.binding:

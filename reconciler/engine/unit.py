@@ -14,7 +14,7 @@ from reconciler.core.model import Desired, Recorded, Secret
 from reconciler.core.plan import Step
 from reconciler.core.ports import Provider, Registration, Target, Write
 from reconciler.engine.calling import Retrying, nothing
-from reconciler.engine.context import Ports, Scope, Secrets
+from reconciler.engine.context import Ports, Scope, Secrets, Stop
 from reconciler.engine.leasing import Holding
 from reconciler.engine.observing import Gates
 
@@ -44,13 +44,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """The surroundings of a step: ports, scope, the lease to write under, and the gates to call through."""
+    """A step's surroundings: ports, scope, the lease to write under, the gates to call through, whether to stop."""
 
     ports: Ports
     scope: Scope
     holding: Holding
     gates: Gates
     supplied: Secrets
+    stop: Stop
 
     @property
     def now(self) -> float:
@@ -85,7 +86,7 @@ class Remote:
 
     async def call(self, attempt: Callable[[], Awaitable[T]], recover: Callable[[], Awaitable[T | None]]) -> T:
         """Call with retries; `recover` is asked after an attempt of uncertain outcome."""
-        retrying = Retrying(clock=self.unit.ports.clock, entropy=self.unit.ports.entropy)
+        retrying = Retrying(clock=self.unit.ports.clock, entropy=self.unit.ports.entropy, stop=self.unit.stop)
         async with self.unit.gates.of(self.provider.traits.name, self.target.credentials.name):
             return await retrying.call(lambda: self._checked(attempt), recover)
 

@@ -47,6 +47,9 @@ class EmptyStore:
     def records(self, scope: str) -> Sequence[Recorded]:
         return ()
 
+    def count(self, scope: str) -> int:
+        return 0
+
     def record(self, scope: str, webhook_id: str) -> Recorded | None:
         return None
 

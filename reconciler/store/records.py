@@ -8,7 +8,7 @@ from functools import cache
 from itertools import islice
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from reconciler.core.errors import StateError
@@ -49,6 +49,11 @@ def one(connection: Connection, scope: str, webhook_id: str) -> Recorded | None:
     """The record `webhook_id` of `scope`."""
     found = _load(connection, (_w.id == webhook_id) & (_w.scope == scope))
     return found[0] if found else None
+
+
+def count(connection: Connection, scope: str) -> int:
+    """How many records a scope has."""
+    return connection.execute(select(func.count()).where(_w.scope == scope)).scalar_one()
 
 
 def owners(connection: Connection, webhook_ids: Iterable[str]) -> dict[str, str]:

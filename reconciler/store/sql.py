@@ -53,6 +53,9 @@ class SqlStore:
     def records(self, scope: str) -> Sequence[Recorded]:
         return self._database.read(lambda connection: records.of_scope(connection, scope))
 
+    def count(self, scope: str) -> int:
+        return self._database.read(lambda connection: records.count(connection, scope))
+
     def record(self, scope: str, webhook_id: str) -> Recorded | None:
         return self._database.read(lambda connection: records.one(connection, scope, webhook_id))
 

@@ -56,6 +56,9 @@ class MemoryStore:
             held = self._peek(scope).records
             return [held[webhook_id] for webhook_id in sorted(held)]
 
+    def count(self, scope: str) -> int:
+        return len(self.records(scope))
+
     def record(self, scope: str, webhook_id: str) -> Recorded | None:
         with self._lock:
             return self._peek(scope).records.get(webhook_id)

@@ -58,5 +58,5 @@ def recorded_in(inputs: Inputs, progress: Progress) -> Iterator[Records]:
     project = load_project_of(inputs)
     with open_for_reading(project.state, key_source(project)) as store:
         records = Records(store, project.scope, project.default_user)
-        announce(store, project.scope, len(records.all()), progress)
+        announce(store, project.scope, progress)
         yield records

@@ -10,11 +10,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
-from reconciler.core.errors import MissingConfigError
 from reconciler.core.model import Desired, Secret
 from reconciler.core.ports import Entropy, Progress, Provider
 from reconciler.engine.context import Ports, Scope, Secrets
-from reconciler.engine.reconciler import Reconciler
+from reconciler.engine.reconciler import Reconciler, require_base_url
 from reconciler.manifests.project import Project
 from reconciler.providers.catalogue import Definitions
 from reconciler.providers.client import HttpTransport
@@ -52,10 +51,7 @@ async def writing(loaded: Loaded, progress: Progress, lock_timeout: float) -> As
     Raises `MissingConfigError` without a base URL, before anything is made, and `StateError`.
     """
     project = loaded.project
-    if not project.base_url:
-        raise MissingConfigError(
-            "no base URL: set base_url in the project file, or RECONCILER_BASE_URL, to where deliveries arrive"
-        )
+    require_base_url(project.base_url)
     store = await asyncio.to_thread(open_for_writing, project.state, key_source(project))
     async with _session(loaded, store, progress, lock_timeout) as session:
         yield session
@@ -74,9 +70,10 @@ def key_source(project: Project) -> KeySource:
     return KeySource(project.settings.key, project.key_file)
 
 
-def announce(store: SqlStore | EmptyStore, scope: str, number: int, progress: Progress) -> None:
+def announce(store: SqlStore | EmptyStore, scope: str, progress: Progress) -> None:
     """Say which state is used, and how much it holds."""
     if store.exists:
+        number = store.count(scope)
         message = f"state {store.location}: {counted(number, 'record')} in scope {scope}"
         progress("state", message=message, state=store.location, scope=scope, records=number)
     else:
@@ -90,7 +87,7 @@ async def _session(
 ) -> AsyncIterator[Session]:
     project, entropy = loaded.project, SystemEntropy()
     try:
-        announce(store, project.scope, len(await asyncio.to_thread(store.records, project.scope)), progress)
+        await asyncio.to_thread(announce, store, project.scope, progress)
         origin = await asyncio.to_thread(origin_of, project.files[0])
         scope = Scope(
             name=project.scope,

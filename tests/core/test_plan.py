@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from reconciler.core.errors import Location
 from reconciler.core.guard import Limits, check
-from reconciler.core.model import ListFailed, Listing
+from reconciler.core.model import ListFailed, Listing, SecretOrigin
 from reconciler.core.plan import Action, PlanOptions, Reason, Step, document
 from tests.support.builders import listings, observed, plan, recorded, trigger, wishes
+from tests.support.catalogue import CATALOGUE
 
 WISH = wishes(trigger())[0]
 RECORD = recorded(WISH)
@@ -91,3 +92,21 @@ def test_a_step_about_nothing_recorded_or_desired_still_has_a_document() -> None
     (action,) = document(replace(base, steps=(renewal,)))["actions"]
     assert action["webhook"]["resource"] == "acme/api"
     assert action["triggers"] == []
+
+
+def test_where_the_url_is_the_secret_eight_characters_are_shown() -> None:
+    """Deliveries without proof are as good as their URL: the document holds no whole id."""
+    provider = replace(CATALOGUE["paper"], secret_origin=SecretOrigin.NONE, verified=False)
+    wish = wishes(trigger(manual=True, provider="paper"))[0]
+    record = recorded(wish)
+    made = plan([wish], [record], base_url="https://new.example.com", catalogue={"paper": provider})
+    (action,) = document(made)["actions"]
+    assert action["webhook"]["id"] == record.id[:8]
+    assert action["changes"] == [
+        {
+            "field": "url",
+            "before": f"https://hooks.example.com/webhooks/paper/{record.id[:8]}",
+            "after": f"https://new.example.com/webhooks/paper/{record.id[:8]}",
+        }
+    ]
+    assert record.id not in json.dumps(document(made))

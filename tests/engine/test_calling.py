@@ -1,9 +1,12 @@
 """Retries: how often, how long, and what is never repeated blindly."""
 
+import asyncio
+
 import pytest
 
 from reconciler.core.errors import ErrorKind, RetryableError, TerminalError
 from reconciler.engine.calling import Retrying
+from reconciler.engine.context import Stop
 from reconciler.testing.stand_ins import CountingEntropy, VirtualClock
 
 
@@ -101,6 +104,19 @@ async def test_a_certain_failure_needs_no_look_up() -> None:
         raise AssertionError("nothing to look up")
 
     assert await policy.call(Scripted(RetryableError("429")), never) == "done"
+
+
+async def test_a_stopped_pass_does_not_sit_out_its_waits() -> None:
+    """Asked to stop while it waits for the provider: it gives up at once, with the provider's own words."""
+    stop, clock = Stop(), VirtualClock()
+    policy = Retrying(clock=clock, entropy=CountingEntropy(), stop=stop)
+    call = Scripted(RetryableError("429", after=60))
+    waiting = asyncio.ensure_future(policy.repeat(call))
+    await asyncio.sleep(0.01)
+    stop.request()
+    with pytest.raises(RetryableError, match="429"):
+        await waiting
+    assert call.calls == 1
 
 
 async def test_a_policy_without_attempts_is_a_programming_error() -> None:

@@ -56,6 +56,7 @@ def test_a_record_is_read_back_as_it_was_written(store: Store) -> None:
     put(store, record)
 
     assert store.records(SCOPE) == [record]
+    assert (store.count(SCOPE), store.count("unheard-of")) == (1, 0)
     assert store.record(SCOPE, record.id) == record
 
 

@@ -34,17 +34,24 @@ PROJECT_KINDS: Mapping[str, Kind] = {
     "releases_events": Kind("Release Hook", "release"),
     "emoji_events": Kind("Emoji Hook", "emoji"),
     "resource_access_token_events": Kind("Resource Access Token Hook", "access_token"),
+    "milestone_events": Kind("Milestone Hook", "milestone"),
     "vulnerability_events": Kind("Vulnerability Hook", "vulnerability"),
 }
 GROUP_KINDS: Mapping[str, Kind] = {
     **PROJECT_KINDS,
     "member_events": Kind("Member Hook", ""),
     "subgroup_events": Kind("Subgroup Hook", ""),
+    "project_events": Kind("Project Hook", ""),
 }
-_EVENT_NAMES = {"member_events": "user_add_to_group", "subgroup_events": "subgroup_create"}
+_EVENT_NAMES = {
+    "member_events": "user_add_to_group",
+    "subgroup_events": "subgroup_create",
+    "project_events": "project_create",
+}
 _ACTIONS = {
     "issue": "open",
     "merge_request": "open",
+    "milestone": "create",
     "release": "create",
     "wiki_page": "create",
     "note": "create",

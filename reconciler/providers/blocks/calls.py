@@ -1,0 +1,189 @@
+"""How the provider's API is called: `api`, `auth`, `operations`, `pagination`, `errors`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from reconciler.providers.blocks.base import (
+    Block,
+    Expression,
+    HeaderName,
+    Items,
+    Name,
+    Reserved,
+    Source,
+    Template,
+    TemplateValue,
+    reserving,
+)
+
+Url = Annotated[str, StringConstraints(pattern=r"^https://[^/?#@\s]+(/[^?#\s]*[^/?#\s])?$")]
+Host = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?$")]
+Status = Annotated[int, Field(ge=100, le=599)]
+
+
+class Api(Block):
+    """Where the API is: its root with its version prefix, constant headers, and the vendor's further hosts."""
+
+    url: Url
+    headers: dict[HeaderName, str] = Field(default_factory=dict)
+    hosts: Items[Host] = ()
+    source: Source | None = None
+
+
+class BearerAuth(Block):
+    """`Authorization: Bearer` with a field of the credentials."""
+
+    scheme: Literal["bearer"]
+    field: Name = "token"
+    source: Source | None = None
+
+
+class HeaderAuth(Block):
+    """A header of the vendor's own, with a field of the credentials."""
+
+    scheme: Literal["header"]
+    header: HeaderName
+    field: Name = "token"
+    source: Source | None = None
+
+
+class PathAuth(Block):
+    """The field of the credentials stands in the URL path, as `${token}`; `pattern` is what it must look like."""
+
+    scheme: Literal["path"]
+    pattern: Annotated[str, StringConstraints(min_length=1)]
+    safe: str = ""
+    field: Name = "token"
+    source: Source | None = None
+
+
+Auth = Annotated[
+    Annotated[BearerAuth | HeaderAuth | PathAuth, Field(discriminator="scheme")],
+    reserving("scheme", ("basic", "query", "oauth2", "app", "plugin")),
+]
+
+
+class Body(Block):
+    """A request body. `spread: events` puts the encoded events beside `fields` instead of under a key."""
+
+    format: Annotated[Literal["json", "form"], reserving("format", ("graphql", "json_patch", "multipart"))] = "json"
+    fields: dict[str, TemplateValue]
+    spread: Literal["events"] | None = None
+
+
+class Step(Block):
+    """One call. Without `expect` every 2xx status is a success."""
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    path: Template
+    query: dict[str, TemplateValue] = Field(default_factory=dict)
+    headers: dict[HeaderName, Template] = Field(default_factory=dict)
+    body: Body | None = None
+    expect: Items[Status] = ()
+    source: Source | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_step(cls, value: object) -> object:
+        if isinstance(value, list):
+            raise ValueError("a list of steps is reserved: this version does not support it yet")  # noqa: TRY004 - pydantic turns ValueError into a problem
+        return value
+
+
+class Operations(Block):
+    """What can be asked of the provider. An operation that is not here does not exist."""
+
+    list: Step | None = None
+    create: Step | None = None
+    update: Step | None = None
+    delete: Step | None = None
+    ping: Step | None = None
+    get: Reserved = None
+    renew: Reserved = None
+    enable: Reserved = None
+    disable: Reserved = None
+    rotate: Reserved = None
+
+    def named(self) -> dict[str, Step]:
+        """The operations that exist, by name."""
+        steps = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: step for name, step in steps.items() if step is not None}
+
+
+class SinglePage(Block):
+    """The whole list in one answer; `rows` gives its objects."""
+
+    kind: Literal["none"]
+    rows: Expression
+    source: Source | None = None
+
+
+class LinkPages(Block):
+    """The next page is in the `Link` header (RFC 8288, `rel="next"`)."""
+
+    kind: Literal["link"]
+    rows: Expression
+    source: Source | None = None
+
+
+class CursorPages(Block):
+    """The next page is asked for with `parameter`, whose value is at `cursor`, as long as `more` is true."""
+
+    kind: Literal["cursor"]
+    rows: Expression
+    parameter: Annotated[str, StringConstraints(min_length=1)]
+    cursor: Expression
+    more: Expression
+    source: Source | None = None
+
+
+Pagination = Annotated[
+    Annotated[SinglePage | LinkPages | CursorPages, Field(discriminator="kind")],
+    reserving("kind", ("page", "offset", "token", "next_url")),
+]
+
+
+Kind = Literal["retryable", "auth", "forbidden", "not_found", "exists", "limit", "invalid", "unsupported", "bad_answer"]
+"""`retryable`, or a value of `core.errors.ErrorKind`."""
+
+
+class HeaderCondition(Block):
+    """A header that must be there, and equal `equals` where that is given."""
+
+    name: HeaderName
+    equals: str | None = None
+
+
+class ErrorRule(Block):
+    """One class of errors: the statuses it may have, and conditions on the answer; all given ones must hold."""
+
+    status: Items[Status] = ()
+    body: Expression | None = None
+    header: HeaderCondition | None = None
+    kind: Kind
+    source: Source | None = None
+
+    @model_validator(mode="after")
+    def _has_condition(self) -> ErrorRule:
+        if not self.status and self.body is None and self.header is None:
+            raise ValueError("an error rule needs at least one of status, body, header")
+        return self
+
+
+class Errors(Block):
+    """How failures look. `rules` are tried in order, before what every HTTP API means by its statuses.
+
+    `success` must hold on a 2xx answer; `status` is where a failure tells its status itself; `message` is its text.
+    `retry_after` is where the body tells seconds to wait; `reset_header` names a header with a UNIX time to wait for.
+    """
+
+    success: Expression | None = None
+    status: Expression | None = None
+    message: Expression = "message"
+    retry_after: Expression | None = None
+    reset_header: HeaderName | None = None
+    rules: Items[ErrorRule] = ()
+    source: Source | None = None

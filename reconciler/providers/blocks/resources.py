@@ -1,0 +1,143 @@
+"""What webhooks are about: `types` (resources, options), `events`, `identity`, `fields`, `lifecycle`, `limits`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from reconciler.core.model import Json
+from reconciler.providers.blocks.base import Block, Expression, Items, Name, Reserved, Source, Template, Text, reserving
+from reconciler.providers.blocks.calls import Operations
+
+EventName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.*:/-]+$", max_length=200)]
+JsonSchema = dict[str, Any]
+
+
+class AllBut(Block):
+    """Every event of the catalogue but these."""
+
+    all_but: Items[EventName]
+
+
+class Events(Block):
+    """The events of the registration API, each with a sentence.
+
+    `encoder` says how a set of them is written and read back: `list` (at `path` of a row), or `flags`, one boolean per
+    event, every one of them sent. `absent` is what a row that does not tell stands for. `open` accepts names that are
+    not listed; `separator` splits a finer event from what is subscribed to; `wildcard` is the vendor's word for all.
+    """
+
+    encoder: Annotated[
+        Literal["list", "flags"],
+        reserving("encoder", ("one_per_object", "objects", "csv", "nested", "table", "split")),
+    ] = "list"
+    path: Expression | None = None
+    absent: AllBut | None = None
+    open: bool = False
+    separator: Annotated[str, StringConstraints(max_length=1)] = ""
+    wildcard: str = ""
+    catalogue: dict[EventName, Text]
+    source: Source | None = None
+
+
+class Resource(Block):
+    """How a resource is written: its JSON Schema, what it is compared by, and how it stands in a URL path.
+
+    `encode: path` quotes each segment between slashes, `segment` the slashes as well. `default` stands where the
+    credentials alone say which resource is meant.
+    """
+
+    resource_schema: JsonSchema = Field(alias="schema")
+    canonical: Items[Literal["lowercase"]] = ()
+    encode: Literal["path", "segment"] = "path"
+    default: str = ""
+
+
+class Option(Block):
+    """One option: its JSON Schema, its value when a trigger is silent, and where a row tells it (`path`).
+
+    An `identity` option tells webhooks apart.
+    """
+
+    option_schema: JsonSchema = Field(alias="schema")
+    default: Json = None
+    identity: bool = False
+    path: Expression | None = None
+    source: Source | None = None
+
+
+class Type(Block):
+    """One kind of resource. `path` is what `${path}` stands for in operations.
+
+    `events` and `options` are added to the provider's, `operations` replace them one by one.
+    """
+
+    title: Text
+    path: Template = ""
+    resource: Resource
+    events: dict[EventName, Text] = Field(default_factory=dict)
+    options: dict[Name, Option] = Field(default_factory=dict)
+    operations: Operations = Operations()
+    source: Source | None = None
+
+
+class SlotRule(Block):
+    """The slot that credentials lead to: a field of theirs, up to `before`, where its secret part starts."""
+
+    field: Name = "token"
+    before: Annotated[str, StringConstraints(min_length=1, max_length=5)]
+
+
+class Identity(Block):
+    """How an object is told from others: its `id` and `url` in a row or answer.
+
+    Where a resource has room for one webhook only there is no id: `slot` names the place instead.
+    """
+
+    id: Expression | None = None
+    url: Expression
+    slot: SlotRule | None = None
+    source: Source | None = None
+
+
+class Fields(Block):
+    """Which fields an update changes in place, and which of them must always be sent together.
+
+    Fields are `url`, `events`, `secret`, `active` and the names of options. `create_only` ones are sent once and never
+    read; `write_only` ones are never told.
+    """
+
+    updatable: Items[Name] = ()
+    create_only: Items[Name] = ()
+    write_only: Items[Name] = ("secret",)
+    together: Items[Items[Name]] = ()
+    source: Source | None = None
+
+
+class Lifecycle(Block):
+    """What becomes of a registered webhook: whether it is `active`, and its `health` in words, both read from a row."""
+
+    active: Expression | None = None
+    health: Expression | None = None
+    expires: Reserved = None
+    renew: Reserved = None
+    enable: Reserved = None
+    activation: Reserved = None
+    source: Source | None = None
+
+
+class UrlLimits(Block):
+    """Which URLs the provider calls."""
+
+    schemes: Items[Literal["https", "http"]] = ("https", "http")
+    ports: Items[Annotated[int, Field(ge=1, le=65535)]] = ()
+
+
+class Limits(Block):
+    """How many webhooks a resource takes, in all and per event, and which URLs the provider calls."""
+
+    per_resource: Annotated[int, Field(ge=1)] | None = None
+    per_event: Annotated[int, Field(ge=1)] | None = None
+    url: UrlLimits = UrlLimits()
+    source: Source | None = None

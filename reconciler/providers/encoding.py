@@ -1,0 +1,59 @@
+"""Request bodies and sets of events, in the forms that vendors want them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import quote_plus
+
+from reconciler.core.model import Json
+from reconciler.providers.answers import Context, names_of, search, truth_of
+from reconciler.providers.blocks.resources import Events
+
+CONTENT_TYPES: Mapping[str, str] = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
+
+
+def encode_body(kind: str, fields: Mapping[str, Json]) -> bytes:
+    """The bytes of a body of kind `json` or `form`."""
+    if kind == "json":
+        return json.dumps(fields).encode()
+    return "&".join(f"{quote_plus(key)}={quote_plus(value)}" for key, value in form_pairs(fields)).encode()
+
+
+def form_pairs(value: Json, key: str = "") -> Iterator[tuple[str, str]]:
+    """Nested values as form fields: `a[b]` for what is in an object, `a[0]` for what is in a list."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from form_pairs(item, f"{key}[{name}]" if key else str(name))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from form_pairs(item, f"{key}[{index}]")
+    elif isinstance(value, bool):
+        yield key, "true" if value else "false"
+    else:
+        yield key, str(value)
+
+
+def encode_events(encoder: str, events: Iterable[str], catalogue: Iterable[str]) -> Json:
+    """A set of events as the vendor wants it: a sorted list, or a flag for every event of the catalogue.
+
+    Every flag is said, for a vendor may switch one on that is left out.
+    """
+    wanted = frozenset(events)
+    if encoder == "flags":
+        return {name: name in wanted for name in sorted(wanted.union(catalogue))}
+    return sorted(wanted)
+
+
+def decode_events(
+    block: Events, catalogue: Iterable[str], row: Mapping[str, Json], context: Context
+) -> frozenset[str] | None:
+    """The events that a row tells, by their registered names; None where it does not tell."""
+    if block.encoder == "flags":
+        flags = {name: truth_of(row.get(name), name, context) for name in catalogue}
+        return frozenset(name for name, flag in flags.items() if flag)
+    path = block.path or ""
+    found = names_of(search(path, row), path, context)
+    if found is None and block.absent is not None:
+        return frozenset(catalogue) - frozenset(block.absent.all_but)
+    return found

@@ -1,0 +1,115 @@
+"""What a definition means to core (`ProviderTraits`) and to verify (`Scheme`, `DeliveryRules`)."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from reconciler.core.model import EventTraits, OptionTraits, ProviderTraits, TypeTraits
+from reconciler.providers.blocks.deliveries import HmacVerify, IdRuleBlock, SignatureList, TokenVerify
+from reconciler.providers.definition import Definition
+from reconciler.providers.rendering import split
+from reconciler.verify.delivery import (
+    BodyEvent,
+    BodyId,
+    ConstantEvent,
+    DeliveryRules,
+    EventRule,
+    HeaderEvent,
+    HeaderId,
+    IdRule,
+    KeyEvent,
+)
+from reconciler.verify.hmac_signature import HmacScheme, Pairs, Part
+from reconciler.verify.schemes import Scheme, Unverified
+from reconciler.verify.token import TokenScheme
+
+
+def provider_traits(definition: Definition) -> ProviderTraits:
+    """The provider as core sees it."""
+    return ProviderTraits(
+        name=definition.name,
+        title=definition.title,
+        types=MappingProxyType({name: _type_traits(definition, name) for name in definition.types}),
+        secret_origin=definition.secret.origin,
+        verified=definition.verify != "none",
+    )
+
+
+def scheme(definition: Definition) -> Scheme:
+    """How deliveries of the provider are verified."""
+    block = definition.verify
+    if isinstance(block, HmacVerify):
+        return HmacScheme(
+            header=block.header,
+            algorithm=block.algorithm,
+            encoding=block.encoding,
+            prefix=block.prefix,
+            message=tuple(Part(name) if name else text for text, name in split(block.message)),
+            pairs=_pairs(block.list) if block.list else None,
+        )
+    return TokenScheme(header=block.header) if isinstance(block, TokenVerify) else Unverified()
+
+
+def delivery_rules(definition: Definition, type_name: str) -> DeliveryRules:
+    """Where deliveries to webhooks of one type tell their event and id."""
+    return DeliveryRules(
+        event=_event_rule(definition, type_name),
+        ids=tuple(rule for block in definition.delivery.id for rule in _id_rules(block)),
+        content_types=frozenset(definition.delivery.content_types),
+    )
+
+
+def _type_traits(definition: Definition, name: str) -> TypeTraits:
+    kind = definition.types[name]
+    options = definition.options_of(name)
+    url = definition.limits.url
+    return TypeTraits(
+        name=name,
+        events=EventTraits(
+            names=MappingProxyType(definition.events_of(name)),
+            open=definition.events.open,
+            separator=definition.events.separator,
+            wildcard=definition.events.wildcard,
+        ),
+        operations=frozenset(definition.operations_of(name)),
+        updatable=frozenset(definition.fields.updatable),
+        options={
+            key: OptionTraits(identity=option.identity, default=option.default) for key, option in options.items()
+        },
+        canonical=kind.resource.canonical,
+        default_resource=kind.resource.default,
+        slot=definition.identity is not None and definition.identity.slot is not None,
+        url_schemes=frozenset(url.schemes),
+        url_ports=frozenset(url.ports),
+        resource_schema=kind.resource.resource_schema,
+        options_schema={
+            "type": "object",
+            "properties": {key: option.option_schema for key, option in options.items()},
+            "additionalProperties": False,
+        },
+    )
+
+
+def _pairs(block: SignatureList) -> Pairs:
+    return Pairs(
+        signature=block.signature,
+        timestamp=block.timestamp,
+        separator=block.separator,
+        tolerance=block.tolerance,
+    )
+
+
+def _event_rule(definition: Definition, type_name: str) -> EventRule:
+    block = definition.delivery.event
+    if block.source_of == "header":
+        return HeaderEvent(block.header, block.names, block.detail or "", definition.events.separator)
+    if block.source_of == "body":
+        return BodyEvent(block.path)
+    if block.source_of == "constant":
+        return ConstantEvent(block.name)
+    return KeyEvent(tuple(definition.events_of(type_name)))
+
+
+def _id_rules(block: IdRuleBlock) -> tuple[IdRule, ...]:
+    header = (HeaderId(block.header),) if block.header else ()
+    return (*header, BodyId(block.path)) if block.path else header

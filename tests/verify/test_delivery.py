@@ -1,0 +1,161 @@
+"""Event, id and payload are read from the bytes that were verified."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.verify.delivery import (
+    BodyEvent,
+    BodyId,
+    ConstantEvent,
+    Delivery,
+    DeliveryError,
+    DeliveryRules,
+    HeaderEvent,
+    HeaderId,
+    KeyEvent,
+    parse_json,
+    read_delivery,
+)
+from reconciler.verify.request import Request
+
+FINE = DeliveryRules(
+    event=HeaderEvent("X-Event", detail="action", separator="."),
+    ids=(HeaderId("X-Delivery"),),
+    content_types=frozenset({"application/json"}),
+)
+PLAIN = DeliveryRules(event=ConstantEvent("plain"))
+
+
+def request(body: object, *headers: tuple[str, str]) -> Request:
+    """A JSON request with these headers."""
+    return Request(headers=(("Content-Type", "application/json"), *headers), body=json.dumps(body).encode())
+
+
+def test_event_and_detail_and_id_are_found() -> None:
+    """A header names the event, the body its finer part, another header the delivery."""
+    received = request({"action": "opened"}, ("x-event", "issues"), ("x-delivery", "abc"))
+
+    assert read_delivery(FINE, received) == Delivery({"action": "opened"}, "issues.opened", "abc")
+
+
+@pytest.mark.parametrize("body", [{}, {"action": None}, {"action": ["opened"]}, {"action": "\n"}, [1]])
+def test_without_a_usable_detail_the_event_stands_alone(body: object) -> None:
+    """An event without a finer part, or with one that is no name, is the event itself."""
+    assert read_delivery(FINE, request(body, ("X-Event", "push"))).event == "push"
+
+
+def test_delivered_names_become_registered_ones() -> None:
+    """A vendor that delivers other names than it registers is translated; an unknown name stands for itself."""
+    rules = DeliveryRules(event=HeaderEvent("X-Event", {"Push Hook": "push_events"}))
+
+    assert read_delivery(rules, request({}, ("X-Event", "Push Hook"))).event == "push_events"
+    assert read_delivery(rules, request({}, ("X-Event", "New Hook"))).event == "New Hook"
+
+
+def test_the_event_may_be_in_the_body() -> None:
+    """A path of the body gives event and id; a number is an id as well."""
+    rules = DeliveryRules(event=BodyEvent("data.type"), ids=(BodyId("id"),))
+
+    assert read_delivery(rules, request({"data": {"type": "charge.succeeded"}, "id": 7})).event == "charge.succeeded"
+    assert read_delivery(rules, request({"data": {"type": "charge.succeeded"}, "id": 7})).id == "7"
+
+
+def test_the_event_may_be_a_key_of_the_body() -> None:
+    """The first name of the catalogue that is a key of the body is the event."""
+    rules = DeliveryRules(event=KeyEvent(("message", "poll")), ids=(BodyId("update_id"),))
+
+    assert read_delivery(rules, request({"update_id": 3, "poll": {}})) == Delivery(
+        {"update_id": 3, "poll": {}}, "poll", "3"
+    )
+
+
+def test_ids_are_tried_in_order() -> None:
+    """The first rule that finds an id wins; where none does, there is none."""
+    rules = DeliveryRules(event=ConstantEvent("plain"), ids=(HeaderId("A"), HeaderId("B"), BodyId("id")))
+
+    assert read_delivery(rules, request({"id": "c"}, ("b", "second"))).id == "second"
+    assert read_delivery(rules, request({"id": "c"})).id == "c"
+    assert read_delivery(rules, request({"id": True})).id == ""
+
+
+@pytest.mark.parametrize(
+    ("rules", "received"),
+    [
+        (FINE, request({})),
+        (FINE, request({}, ("X-Event", ""))),
+        (FINE, request({}, ("X-Event", "x" * 201))),
+        (FINE, request({}, ("X-Event", "naïve"))),
+        (DeliveryRules(event=BodyEvent("type")), request({"type": {"a": 1}})),
+        (DeliveryRules(event=BodyEvent("length(type)")), request({"type": 5})),
+        (DeliveryRules(event=KeyEvent(("message",))), request({"other": 1})),
+        (DeliveryRules(event=KeyEvent(("message",))), request(["message"])),
+    ],
+)
+def test_a_delivery_without_an_event_is_refused(rules: DeliveryRules, received: Request) -> None:
+    """What does not name its event, or names it with what is no name, is no delivery."""
+    with pytest.raises(DeliveryError, match="does not say which event"):
+        read_delivery(rules, received)
+
+
+def test_a_repeated_header_is_refused() -> None:
+    """Two event headers leave open which one counts."""
+    with pytest.raises(DeliveryError, match="more than once"):
+        read_delivery(FINE, request({}, ("X-Event", "push"), ("x-event", "ping")))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [(), (("Content-Type", "text/plain"),), (("Content-Type", "application/json"), ("content-type", "text/plain"))],
+)
+def test_another_media_type_is_refused(headers: tuple[tuple[str, str], ...]) -> None:
+    """A body is only read as what the provider sends: no guessing by content."""
+    with pytest.raises(DeliveryError, match="is not application/json"):
+        read_delivery(FINE, Request(headers=(*headers, ("X-Event", "push")), body=b"{}"))
+
+
+def test_parameters_of_a_media_type_do_not_matter() -> None:
+    """`application/json; charset=utf-8` is JSON."""
+    received = Request(headers=(("Content-Type", "Application/JSON; charset=utf-8"), ("X-Event", "push")), body=b"{}")
+
+    assert read_delivery(FINE, received).event == "push"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xef\xbb\xbf{}",
+        b"\xff",
+        '{"a": 1}'.encode("utf-16"),
+        b'{"a": NaN}',
+        b'{"a": "\\ud800"}',
+        b'{"a": "\\uD800"}',
+        b"[" * 100_000,
+        b"9" * 10_000,
+    ],
+)
+def test_what_is_not_strict_json_is_refused(body: bytes) -> None:
+    """No byte order mark, other encoding, NaN, lone surrogate or bottomless nesting; and none of it is quoted."""
+    with pytest.raises(DeliveryError, match=r"^the body is not JSON in UTF-8$"):
+        read_delivery(PLAIN, Request(body=body))
+
+
+def test_a_pair_of_surrogates_is_text() -> None:
+    """An escaped character beyond the basic plane is fine."""
+    assert parse_json(b'"\\ud83d\\ude00"') == "\U0001f600"
+
+
+@given(body=st.binary(max_size=60), headers=st.lists(st.tuples(st.sampled_from(["X-Event", "X-Delivery"]), st.text())))
+def test_reading_raises_nothing_else(body: bytes, headers: list[tuple[str, str]]) -> None:
+    """Whatever arrives is a delivery or a `DeliveryError`."""
+    received = Request(headers=(("Content-Type", "application/json"), *headers), body=body)
+    for rules in (FINE, PLAIN, DeliveryRules(event=BodyEvent("type"), ids=(BodyId("id"),))):
+        with suppress(DeliveryError):
+            assert read_delivery(rules, received).event
