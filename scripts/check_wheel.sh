@@ -11,7 +11,7 @@ cp -r examples/quickstart "$work/project"
 cd "$work/project"
 unset PYTHONPATH
 export PATH="$work/venv/bin:$PATH"
-export SANDBOX_GITHUB_TOKEN=t SANDBOX_GITLAB_TOKEN=t SANDBOX_TELEGRAM_TOKEN=1:t SANDBOX_STRIPE_KEY=t
+export SANDBOX_GITHUB_TOKEN=t SANDBOX_GITLAB_TOKEN=t SANDBOX_TELEGRAM_TOKEN=424242:AAE-t SANDBOX_STRIPE_TOKEN=t
 reconcile --help >/dev/null
 reconcile validate
 for name in project manifest provider plan; do reconcile schema "$name" | python -m json.tool >/dev/null; done

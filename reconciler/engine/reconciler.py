@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 
 from reconciler.core.build import Situation, build
-from reconciler.core.errors import (
-    BlockedError,
-    ConfigError,
-    MissingConfigError,
-    ScopeBoundError,
-)
+from reconciler.core.errors import BlockedError, ConfigError, MissingConfigError, ScopeBoundError, TerminalError
 from reconciler.core.guard import check
 from reconciler.core.model import Desired, Orphan, Phase, Recorded
 from reconciler.core.plan import Action, Plan, PlanOptions
@@ -180,7 +175,9 @@ class Reconciler:
             if self._scope.catalogue[key.provider].types[key.type].slot:
                 credentials = resolve(self._ports, key.credentials)
                 if isinstance(credentials, Credentials):
-                    slots[key.provider, key.credentials] = self._ports.providers[key.provider].slot(credentials)
+                    # A token without the vendor's form leads nowhere; the list call says so, and freezes the group.
+                    with suppress(TerminalError):
+                        slots[key.provider, key.credentials] = self._ports.providers[key.provider].slot(credentials)
         return slots
 
     def _require_binding(self, binding: str) -> None:

@@ -15,10 +15,12 @@ from reconciler.core.errors import (
 )
 from reconciler.core.model import Phase, Secret, Trigger
 from reconciler.core.plan import Action, Plan, PlanOptions, Reason
-from reconciler.core.ports import Target
+from reconciler.core.ports import Credentials, Target
 from reconciler.engine.context import Stop
 from reconciler.engine.unit import Result
+from reconciler.testing.memory_provider import MemoryProvider
 from tests.support.builders import graph, trigger, wishes
+from tests.support.catalogue import CATALOGUE
 from tests.support.world import World
 
 
@@ -462,6 +464,21 @@ async def test_a_slot_is_handed_on_by_removing_first() -> None:
     assert world.record().key.user == "bob"
     assert world.object("slotted").observed.url == world.record().url
     await assert_settled(world, trigger(provider="slotted", user="bob"))
+
+
+async def test_a_token_that_leads_to_no_slot_freezes_its_group() -> None:
+    """Malformed: the provider's own words are told, and nothing is claimed."""
+    world = World()
+    refusal = TerminalError("the token does not have the vendor's form", kind=ErrorKind.AUTH)
+
+    class Malformed(MemoryProvider):
+        def slot(self, credentials: Credentials) -> str:
+            raise refusal
+
+    world.providers["slotted"] = Malformed(CATALOGUE["slotted"], before=fail("list", refusal))
+    report = await world.run(trigger(provider="slotted"))
+    assert "vendor's form" in report.plan.problems[0].message
+    assert world.records() == []
 
 
 async def test_when_the_slot_is_not_freed_its_successor_waits() -> None:
