@@ -1,6 +1,6 @@
 """Send an unsigned delivery, as somebody who learnt the URL would; it must be refused.
 
-    python examples/quickstart/forge.py URL
+python examples/quickstart/forge.py URL
 """
 
 import sys
