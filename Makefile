@@ -32,7 +32,7 @@ imports: $(READY)
 	$(BIN)/lint-imports
 
 unit: $(READY)
-	$(BIN)/pytest --cov --cov-report=term --cov-fail-under=95
+	$(BIN)/pytest -n 2 --cov --cov-report=term --cov-fail-under=95
 	$(BIN)/coverage report --include='reconciler/core/*,reconciler/verify/*,reconciler/engine/*' --fail-under=100
 
 # The wheel, installed with nothing else and run where there is no source tree.
