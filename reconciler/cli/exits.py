@@ -101,6 +101,11 @@ def of_applied(plan: Plan, *, complete: bool) -> ExitCode:
     return first([_refused(plan), ExitCode.DONE if whole else ExitCode.PARTIAL])
 
 
+def of_declined(plan: Plan) -> ExitCode:
+    """The code of a plan that somebody looked at and did not want."""
+    return first([_refused(plan), ExitCode.ERROR])
+
+
 def plain(code: ExitCode) -> ExitCode:
     """The code without `--detailed-exitcode`: pending changes are no news."""
     return ExitCode.DONE if code is ExitCode.PENDING else code

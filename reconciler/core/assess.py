@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from reconciler.core.diff import LOCAL_FIELDS, Change, creation, needed, wish
 from reconciler.core.ingress_url import ingress_url, webhook_id_in
-from reconciler.core.model import Desired, Listing, Observed, Phase, Recorded, SecretOrigin, TypeTraits
+from reconciler.core.model import (
+    Desired,
+    Listing,
+    Observed,
+    OptionTraits,
+    Phase,
+    Recorded,
+    SecretOrigin,
+    TypeTraits,
+)
 from reconciler.core.pairing import Bond, Pair
 from reconciler.core.plan import Action, Reason, Step
+
+MAKING = frozenset({Action.CREATE, Action.REGISTER, Action.REPLACE})
+"""Actions that make an object at the provider."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +31,8 @@ class View:
 
     `listing` is None where the provider was not asked, and `list_failed` tells why it could not answer. `slot` is the
     slot that the credentials lead to, `slot_owner` the address that holds it, where that is another webhook which
-    stays. `unrecorded` are ids in URLs of ours, seen in the listing, that no record explains; `foreign` counts the
-    objects with anybody else's URL.
+    stays. `unrecorded` are ids in URLs of ours, seen in the listing, that no record explains; `orphans` tells why an id
+    was left at the provider; `foreign` counts the objects with anybody else's URL.
     """
 
     base_url: str
@@ -31,7 +43,8 @@ class View:
     list_failed: str = ""
     slot: str = ""
     slot_owner: str = ""
-    unrecorded: tuple[str, ...] = ()
+    unrecorded: frozenset[str] = frozenset()
+    orphans: Mapping[str, str] = field(default_factory=dict)
     foreign: int = 0
 
 
@@ -51,16 +64,13 @@ def assess(pair: Pair, view: View) -> Step | None:
         return _prune(draft, pair.bond, recorded, view) if recorded else None
     if desired.key.manual:
         return _manual(draft, desired, recorded, view)
-    if refused := _refused(draft, pair.bond, desired, view):
-        return refused
-    if recorded is None:
-        return replace(draft, action=Action.CREATE, changes=creation(desired))
-    changes = wish(desired, recorded, ingress_url(view.base_url, desired.key.provider, recorded.id))
-    if pair.bond is Bond.GAINED:
-        return replace(draft, action=Action.REGISTER, reason=Reason.CREDENTIALS_GAINED, changes=changes)
-    if recorded.phase is Phase.REGISTERED:
-        return _registered(draft, pair.bond, changes, view)
-    return _interrupted(draft, changes, view)
+    if way_out := _url_refused(view):
+        return replace(draft, action=Action.BLOCKED, reason=Reason.URL_REFUSED, way_out=way_out)
+    refused = _refused_in_slot(draft, view) if view.traits.slot else None
+    step = refused or _wanted(draft, pair.bond, desired, view)
+    if step and step.action in MAKING and view.unrecorded:
+        return replace(draft, action=Action.BLOCKED, reason=Reason.UNRECORDED, way_out=_explained(view))
+    return step
 
 
 def ours(listing: Listing, recorded: Recorded, view: View) -> tuple[Observed, ...]:
@@ -79,27 +89,53 @@ def ours(listing: Listing, recorded: Recorded, view: View) -> tuple[Observed, ..
     )
 
 
-def _refused(draft: Step, bond: Bond, desired: Desired, view: View) -> Step | None:
-    """The wish cannot be granted, whatever the record: blocked, with the way out."""
+def _wanted(draft: Step, bond: Bond, desired: Desired, view: View) -> Step | None:
+    """The step towards an auto webhook, from what its record is."""
+    recorded = draft.recorded
+    if recorded is None:
+        return replace(draft, action=Action.CREATE, changes=creation(desired))
+    if bond is Bond.CREDENTIALS and (view.list_failed or _unseen(recorded, view)):
+        cause = view.list_failed or "the object is not in their list"
+        way_out = f"give {desired.key.credentials} access to {desired.resource}, or keep the old ones ({cause})"
+        return replace(draft, action=Action.BLOCKED, reason=Reason.CREDENTIALS_CANNOT_SEE, way_out=way_out)
+    changes = wish(desired, recorded, ingress_url(view.base_url, desired.key.provider, recorded.id), view.traits)
+    if bond is Bond.GAINED:
+        return replace(draft, action=Action.REGISTER, reason=Reason.CREDENTIALS_GAINED, changes=changes)
+    if recorded.phase is Phase.REGISTERED:
+        return _registered(draft, changes, view)
+    return _interrupted(draft, changes, view)
+
+
+def _refused_in_slot(draft: Step, view: View) -> Step | None:
+    """A slot has one owner, and what somebody else put there is never overwritten."""
     blocked = replace(draft, action=Action.BLOCKED)
-    if message := _url_refused(view):
-        return replace(blocked, reason=Reason.URL_REFUSED, way_out=message)
     if view.slot_owner:
         way_out = f"the slot {view.slot} belongs to {view.slot_owner}: remove one of the two, or use other credentials"
         return replace(blocked, reason=Reason.SLOT_TAKEN, way_out=way_out)
-    if bond is Bond.CREDENTIALS and (view.list_failed or not _sees(draft, view)):
-        cause = view.list_failed or "the object is not in their list"
-        way_out = f"give {desired.key.credentials} access to {desired.resource}, or keep the old ones ({cause})"
-        return replace(blocked, reason=Reason.CREDENTIALS_CANNOT_SEE, way_out=way_out)
-    if view.traits.slot and view.foreign:
+    if view.foreign:
         way_out = "the slot holds a URL that is not ours: clear it at the provider if nobody needs it"
         return replace(blocked, reason=Reason.FOREIGN_URL, way_out=way_out)
-    if view.unrecorded and (bond is Bond.NEW or view.traits.slot):
-        known = ", ".join(view.unrecorded)
-        way_out = f"the provider already has a webhook of ours that no record explains (webhook id {known}): "
-        way_out += "restore the store it was made with, or remove it at the provider"
-        return replace(blocked, reason=Reason.UNRECORDED, way_out=way_out)
+    if view.unrecorded:
+        return replace(blocked, reason=Reason.UNRECORDED, way_out=_explained(view))
     return None
+
+
+def _explained(view: View) -> str:
+    """The way out of an object of ours that no record explains."""
+    left = sorted(view.unrecorded & view.orphans.keys())
+    if left:
+        told = "; ".join(f"webhook id {known} was left there ({view.orphans[known]})" for known in left)
+        return f"{told}: remove it at the provider (see `reconcile orphans`)"
+    known = ", ".join(sorted(view.unrecorded))
+    return (
+        f"the provider already has a webhook of ours that no record explains (webhook id {known}): "
+        "restore the store it was made with, or remove it at the provider"
+    )
+
+
+def _unseen(recorded: Recorded, view: View) -> bool:
+    """A registered object that the new credentials do not list."""
+    return recorded.phase is Phase.REGISTERED and view.listing is not None and not ours(view.listing, recorded, view)
 
 
 def _url_refused(view: View) -> str:
@@ -113,21 +149,17 @@ def _url_refused(view: View) -> str:
     return ""
 
 
-def _sees(draft: Step, view: View) -> bool:
-    return view.listing is None or draft.recorded is None or bool(ours(view.listing, draft.recorded, view))
-
-
 def _manual(draft: Step, desired: Desired, recorded: Recorded | None, view: View) -> Step | None:
     if recorded is None:
         return replace(draft, action=Action.CREATE, changes=creation(desired))
     url = ingress_url(view.base_url, desired.key.provider, recorded.id)
-    changes = wish(desired, recorded, url)
     if recorded.phase is Phase.TOMBSTONE:
-        return replace(draft, action=Action.CREATE, reason=Reason.REVIVED, changes=changes)
+        return replace(draft, action=Action.CREATE, reason=Reason.REVIVED, changes=creation(desired))
+    changes = wish(desired, recorded, url, view.traits)
     return replace(draft, action=Action.UPDATE, reason=_why(changes), changes=changes) if changes else None
 
 
-def _registered(draft: Step, bond: Bond, wished: tuple[Change, ...], view: View) -> Step | None:
+def _registered(draft: Step, wished: tuple[Change, ...], view: View) -> Step | None:
     if view.listing is None or draft.recorded is None or draft.desired is None:
         return _update(draft, wished, wished, view)
     mine = ours(view.listing, draft.recorded, view)
@@ -146,11 +178,21 @@ def _update(draft: Step, wished: tuple[Change, ...], changes: tuple[Change, ...]
     if draft.recorded and not draft.remote_ids and draft.recorded.remote_id:
         draft = replace(draft, remote_ids=(draft.recorded.remote_id,))
     reason = _why(wished) if wished else Reason.DRIFTED if changes else Reason.DUPLICATED
-    remote = {change.field.partition(".")[0] for change in changes} - LOCAL_FIELDS
-    names = {change.field.removeprefix("options.") for change in changes} - LOCAL_FIELDS
-    if remote and ("update" not in view.traits.operations or not names <= view.traits.updatable):
-        return replace(draft, action=Action.REPLACE, reason=Reason.NOT_UPDATABLE, changes=changes)
+    if not all(_in_place(change, view.traits) for change in changes):
+        if reason not in {Reason.DRIFTED, Reason.BASE_URL_MOVED}:
+            reason = Reason.NOT_UPDATABLE
+        return replace(draft, action=Action.REPLACE, reason=reason, changes=changes)
     return replace(draft, action=Action.UPDATE, reason=reason, changes=changes)
+
+
+def _in_place(change: Change, traits: TypeTraits) -> bool:
+    """Whether the field can be changed without a new webhook."""
+    name = change.field.removeprefix("options.")
+    if name in LOCAL_FIELDS:
+        return True
+    unset = name != change.field and change.after is None
+    option = traits.options.get(name, OptionTraits())
+    return "update" in traits.operations and name in traits.updatable and (option.can_unset or not unset)
 
 
 def _interrupted(draft: Step, wished: tuple[Change, ...], view: View) -> Step:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -16,11 +16,12 @@ from reconciler.core.model import (
     ListFailed,
     Listing,
     Observation,
+    Orphan,
     Phase,
     Recorded,
 )
 from reconciler.core.pairing import Bond, Pair, pair
-from reconciler.core.plan import Plan, PlanOptions, Step
+from reconciler.core.plan import Action, Plan, PlanOptions, Reason, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class Situation:
     observed: Mapping[Group, Observation]
     catalogue: Catalogue
     options: PlanOptions
+    orphans: Sequence[Orphan] = ()
     slots: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     slot_of: Mapping[tuple[str, str], str] = field(default_factory=dict)
     known_ids: frozenset[str] = frozenset()
@@ -50,18 +52,22 @@ class Situation:
 
 def build(situation: Situation) -> Plan:
     """The plan for a situation: deterministic, and independent of the order of its parts."""
-    pairs = pair(situation.desired, situation.recorded)
+    pairs = pair(situation.desired, situation.recorded, situation.slot_of)
+    kept = _kept(pairs, situation)
     selected = [item for item in pairs if _selected(item, situation)]
-    views = _Views(situation, pairs)
+    leaving = {item.recorded.id for item in selected if item.recorded and not item.desired and item not in kept}
+    views = _Views(situation, leaving)
     steps: list[Step] = []
     held: dict[Group, list[str]] = {}
     in_sync = 0
     for item in selected:
+        if item in kept:
+            continue
         group = item.key.group
         if item.bond is not Bond.CREDENTIALS and isinstance(situation.observed.get(group), ListFailed):
             held.setdefault(group, []).append(item.key.address(situation.default_user))
             continue
-        step = None if _kept(item, situation) else assess(item, views.of(item))
+        step = assess(item, views.of(item)) if _defined(item, situation.catalogue) else _undefined(item)
         if step is None:
             in_sync += 1
         else:
@@ -76,6 +82,7 @@ def build(situation: Situation) -> Plan:
         existing=sum(record.phase is not Phase.TOMBSTONE for record in situation.recorded),
         wanted=len(situation.desired),
         foreign=_foreign(situation),
+        kept=sum(item in kept for item in selected),
         held=frozenset(address for addresses in held.values() for address in addresses),
         problems=(*_list_problems(situation, held), *_target_problems(situation, pairs)),
         tool_version=situation.tool_version,
@@ -90,15 +97,16 @@ def matches(target: str, item: Pair, default_user: str) -> bool:
         names += [str(relation.subscriber) for relation in item.desired.relations]
     if item.recorded:
         names += [str(relation.subscriber) for relation in item.recorded.relations]
-    return any(fnmatchcase(name, target) for name in names)
+    return any(name == target or fnmatchcase(name, target) for name in names)
 
 
 class _Views:
     """Makes the view of each pair; keeps track of who holds which slot."""
 
-    def __init__(self, situation: Situation, pairs: Iterable[Pair]) -> None:
+    def __init__(self, situation: Situation, leaving: Collection[str]) -> None:
         self._situation = situation
-        self._leaving = {item.recorded.id for item in pairs if item.recorded and not item.desired}
+        self._leaving = leaving
+        self._orphans = {orphan.webhook_id: orphan.reason for orphan in situation.orphans}
         self._addresses = {record.id: record.key.address(situation.default_user) for record in situation.recorded}
         self._base_urls = situation.base_urls | {situation.base_url}
         self._taken: dict[str, str] = {}
@@ -120,6 +128,7 @@ class _Views:
             slot=slot,
             slot_owner=self._owner(item, slot) if slot and item.desired else "",
             unrecorded=self._unrecorded(key.provider, listing),
+            orphans=self._orphans,
             foreign=sum(not self._id_in(item.url, key.provider) for item in (listing.objects if listing else ())),
         )
 
@@ -134,9 +143,9 @@ class _Views:
         holder = self._taken.setdefault(slot, address)
         return "" if holder == address else holder
 
-    def _unrecorded(self, provider: str, listing: Listing | None) -> tuple[str, ...]:
+    def _unrecorded(self, provider: str, listing: Listing | None) -> frozenset[str]:
         found = (self._id_in(item.url, provider) for item in (listing.objects if listing else ()))
-        return tuple(sorted({known for known in found if known and known not in self._situation.known_ids}))
+        return frozenset(known for known in found if known and known not in self._situation.known_ids)
 
     def _id_in(self, url: str, provider: str) -> str | None:
         return webhook_id_in(url, provider, self._base_urls)
@@ -147,9 +156,34 @@ def _selected(item: Pair, situation: Situation) -> bool:
     return not targets or any(matches(target, item, situation.default_user) for target in targets)
 
 
-def _kept(item: Pair, situation: Situation) -> bool:
-    """Without prune, what is dangling stays as it is; what an earlier pass began to remove is still finished."""
-    return item.bond is Bond.DANGLING and not situation.options.prune
+def _kept(pairs: Iterable[Pair], situation: Situation) -> frozenset[Pair]:
+    """Without prune, what is dangling stays as it is; what an earlier pass began to remove is still finished.
+
+    But not an old webhook whose dangling successor was never made: it is the only one that lives.
+    """
+    if situation.options.prune:
+        return frozenset()
+    dangling = {item for item in pairs if item.bond is Bond.DANGLING}
+    unmade = {item.key for item in dangling if item.recorded and item.recorded.phase is Phase.PENDING}
+    replaced = {item for item in pairs if item.bond is Bond.LEFTOVER and item.recorded and item.recorded.replaced}
+    return frozenset(dangling | {item for item in replaced if item.key in unmade})
+
+
+def _defined(item: Pair, catalogue: Catalogue) -> bool:
+    """Whether the provider and type of a record are still described; those of a wish always are."""
+    provider = catalogue.get(item.key.provider)
+    return provider is not None and item.key.type in provider.types
+
+
+def _undefined(item: Pair) -> Step:
+    name = f"{item.key.provider} (type {item.key.type})"
+    return Step(
+        action=Action.BLOCKED,
+        reason=Reason.NO_DEFINITION,
+        key=item.key,
+        recorded=item.recorded,
+        way_out=f"put the definition of {name} back, so that the webhook can be deregistered",
+    )
 
 
 def _foreign(situation: Situation) -> int:
@@ -165,12 +199,11 @@ def _foreign(situation: Situation) -> int:
 
 def _list_problems(situation: Situation, held: Mapping[Group, Sequence[str]]) -> Iterable[Problem]:
     for group, observation in sorted(situation.observed.items()):
-        if isinstance(observation, ListFailed):
-            number = len(held.get(group, ()))
+        if isinstance(observation, ListFailed) and group in held:
+            number = len(held[group])
             yield Problem(
                 "list_failed",
-                f"cannot list the webhooks of {group.provider}/{group.type}/{group.resource}@{group.credentials}: "
-                f"{observation.reason}",
+                f"{group.provider}/{group.type}/{group.resource}@{group.credentials}: {observation.reason}",
                 hint=f"{number} webhook{'s are' if number != 1 else ' is'} left alone in this pass",
             )
 

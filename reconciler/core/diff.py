@@ -6,7 +6,17 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from reconciler.core.events import normalised
-from reconciler.core.model import Desired, EventTraits, Json, Observed, Recorded, Relation, canonical_json
+from reconciler.core.model import (
+    Desired,
+    EventTraits,
+    Json,
+    Observed,
+    OptionTraits,
+    Recorded,
+    Relation,
+    TypeTraits,
+    canonical_json,
+)
 
 LOCAL_FIELDS = frozenset({"triggers", "protect", "credentials"})
 """Fields that live in our store alone: changing them needs no call."""
@@ -21,26 +31,30 @@ class Change(NamedTuple):
 
 
 def creation(desired: Desired) -> tuple[Change, ...]:
-    """What a new webhook brings; its URL is left out, for its id is not minted yet."""
+    """What a new webhook brings, and for whom; its URL is left out, for its id is not minted yet."""
     changes = [Change("events", None, sorted(desired.events))]
     changes += [Change(f"options.{name}", None, value) for name, value in sorted(desired.options.items())]
     if desired.secret:
         changes.append(Change("secret", None, desired.secret[:8]))
-    return tuple(changes)
+    if desired.protect:
+        changes.append(Change("protect", None, True))
+    changes.append(Change("triggers", None, relations_document(desired.relations)))
+    return tuple(sorted(changes, key=lambda change: change.field))
 
 
-def wish(desired: Desired, recorded: Recorded, url: str) -> tuple[Change, ...]:
+def wish(desired: Desired, recorded: Recorded, url: str, traits: TypeTraits) -> tuple[Change, ...]:
     """Desired against recorded: what the manifests, or the base URL, ask to be changed."""
     changes: list[Change] = []
     _add(changes, "credentials", recorded.key.credentials, desired.key.credentials)
     _add(changes, "events", sorted(recorded.events), sorted(desired.events))
     _add(changes, "url", recorded.url, url)
-    changes += _option_changes(recorded.options, desired.options, desired.options)
+    changes += _option_changes(recorded.options, desired.options, traits)
     if desired.secret and desired.secret != recorded.secret:
         changes.append(Change("secret", recorded.secret[:8] or None, desired.secret[:8]))
-    _add(changes, "protect", recorded.protect, desired.protect)
+    if desired.protect is not None:
+        _add(changes, "protect", recorded.protect, desired.protect)
     _add(changes, "triggers", relations_document(recorded.relations), relations_document(desired.relations))
-    return tuple(sorted(changes))
+    return tuple(sorted(changes, key=lambda change: change.field))
 
 
 def needed(
@@ -85,7 +99,8 @@ def _add(changes: list[Change], field: str, before: Json, after: Json) -> None:
         changes.append(Change(field, before, after))
 
 
-def _option_changes(before: Mapping[str, Json], after: Mapping[str, Json], names: Iterable[str]) -> Iterable[Change]:
-    for name in sorted(names):
-        if not same(before.get(name), after.get(name)):
+def _option_changes(before: Mapping[str, Json], after: Mapping[str, Json], traits: TypeTraits) -> Iterable[Change]:
+    for name in {*before, *after}:
+        option = traits.options.get(name, OptionTraits())
+        if not option.at_creation and not same(before.get(name), after.get(name)):
             yield Change(f"options.{name}", before.get(name), after.get(name))

@@ -10,14 +10,17 @@ from reconciler.core.model import EventTraits
 def subscribed(event: str, traits: EventTraits) -> str | None:
     """The name that the provider subscribes to for `event`, or None where it knows no such event.
 
-    A finer event (`issues.opened`) is cut at the separator until the vendor knows the rest.
+    A finer event (`issues.opened`) is cut at the separator until the vendor knows the rest; there is nothing finer
+    than the wildcard.
     """
+    if traits.wildcard and event == traits.wildcard:
+        return event
     name = event
     while True:
-        if name in traits.names or (traits.wildcard and name == traits.wildcard):
+        if name in traits.names:
             return name
-        head, found, _ = name.rpartition(traits.separator) if traits.separator else ("", "", "")
-        if not found:
+        head, found, finer = name.rpartition(traits.separator) if traits.separator else ("", "", "")
+        if not found or not finer:
             return event if traits.open else None
         name = head
 

@@ -89,8 +89,14 @@ def _merge(key: WebhookKey, triggers: list[Trigger], traits: TypeTraits) -> Desi
         triggers=tuple(triggers),
         options=_options(triggers, traits),
         secret=next((trigger.secret for trigger in triggers if trigger.secret), ""),
-        protect=any(trigger.protect for trigger in triggers),
+        protect=_protect(triggers),
     )
+
+
+def _protect(triggers: Iterable[Trigger]) -> bool | None:
+    """One trigger that protects is enough; None where all are silent, which leaves the record as it is."""
+    said = {trigger.protect for trigger in triggers}
+    return True if True in said else False if False in said else None
 
 
 def _relations(triggers: Iterable[Trigger]) -> tuple[Relation, ...]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.plan import DESTRUCTIVE, Action, Plan, Reason, Refusal, Step
 
-LEFTOVERS = frozenset({Reason.REPLACED, Reason.INTERRUPTED})
-"""Prunes that finish what an earlier, already judged pass began."""
+NOT_JUDGED = frozenset({Reason.REPLACED, Reason.INTERRUPTED, Reason.DRIFTED, Reason.UNCERTAIN})
+"""Prunes that finish what an earlier, already judged pass began, and replacements that repair."""
 
 JUDGED_CHANGES = frozenset(
     {Reason.MANIFEST_CHANGED, Reason.SECRET_CHANGED, Reason.CREDENTIALS_CHANGED, Reason.BASE_URL_MOVED}
@@ -55,18 +55,33 @@ def parse_allowance(text: str) -> Allowance:
 
 
 def check(plan: Plan, limits: Limits) -> Plan:
-    """The plan with the guards that refuse a part of it. Creates, registers, renews and repairs are never refused."""
-    destroyed = [step for step in plan.steps if step.action in DESTRUCTIVE and step.reason not in LEFTOVERS]
+    """The plan with the guards that refuse a part of it. Creates, registers, renews and repairs are never refused.
+
+    But what needs a slot that a refused prune keeps is blocked.
+    """
+    destroyed = [step for step in plan.steps if step.action in DESTRUCTIVE and step.reason not in NOT_JUDGED]
     changed = [step for step in plan.steps if _is_change(step)]
-    return replace(
-        plan,
-        refusals=(
-            *_empty_wish(plan, destroyed),
-            *_destroys(plan, destroyed, limits),
-            *_changes(plan, changed, limits),
-            *_protected(plan, destroyed),
-        ),
+    refusals = (
+        *_empty_wish(plan, destroyed),
+        *_destroys(plan, destroyed, limits),
+        *_changes(plan, changed, limits),
+        *_protected(plan, destroyed),
     )
+    refused = {address: refusal.flag for refusal in refusals for address in refusal.addresses}
+    slots = {step.slot: step for step in destroyed if step.slot and plan.address(step) in refused}
+    steps = tuple(
+        _waiting(step, plan.address(slots[step.slot]), refused[plan.address(slots[step.slot])])
+        if step.slot in slots and step is not slots[step.slot]
+        else step
+        for step in plan.steps
+    )
+    return replace(plan, steps=steps, refusals=refusals)
+
+
+def _waiting(step: Step, owner: str, flag: str) -> Step:
+    """A step whose slot is not given up, because a guard keeps its owner."""
+    way_out = f"the slot {step.slot} belongs to {owner}, which a guard keeps: pass {flag}"
+    return replace(step, action=Action.BLOCKED, reason=Reason.SLOT_TAKEN, way_out=way_out)
 
 
 def _is_change(step: Step) -> bool:
@@ -89,7 +104,7 @@ def _empty_wish(plan: Plan, destroyed: list[Step]) -> Iterable[Refusal]:
 def _destroys(plan: Plan, destroyed: list[Step], limits: Limits) -> Iterable[Refusal]:
     if not plan.wanted:
         return
-    number = len(destroyed)
+    number = _counted(destroyed)
     if plan.options.allow_destroy:
         within = parse_allowance(plan.options.allow_destroy).covers(number, plan.existing)
     else:
@@ -105,8 +120,7 @@ def _destroys(plan: Plan, destroyed: list[Step], limits: Limits) -> Iterable[Ref
 
 
 def _changes(plan: Plan, changed: list[Step], limits: Limits) -> Iterable[Refusal]:
-    moved = [step for step in changed if {change.field for change in step.changes} == {"url"}]
-    number = len(changed) - len(moved) + bool(moved)
+    number = _counted(changed)
     if plan.options.allow_change:
         within = parse_allowance(plan.options.allow_change).covers(number, plan.existing)
     else:
@@ -124,13 +138,20 @@ def _changes(plan: Plan, changed: list[Step], limits: Limits) -> Iterable[Refusa
 def _protected(plan: Plan, destroyed: list[Step]) -> Iterable[Refusal]:
     for step in destroyed:
         address = plan.address(step)
-        if step.recorded and step.recorded.protect and address not in plan.options.allow_protected:
+        lifted = step.desired is not None and step.desired.protect is False
+        if step.recorded and step.recorded.protect and not lifted and address not in plan.options.allow_protected:
             yield Refusal(
                 guard="protect",
                 message=f"{address} is protected and would be destroyed",
                 flag=f"--allow-protected {address}",
                 addresses=frozenset({address}),
             )
+
+
+def _counted(steps: list[Step]) -> int:
+    """How many decisions these are: a move of the base URL is one, however many webhooks follow it."""
+    moved = sum(step.reason is Reason.BASE_URL_MOVED for step in steps)
+    return len(steps) - moved + bool(moved)
 
 
 def _within(number: int, existing: int, percent: float, limits: Limits) -> bool:

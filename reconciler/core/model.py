@@ -79,7 +79,7 @@ class Trigger:
     """One declared wish: `subscriber` of `user` wants `events` of `resource` at `provider`, with `credentials`.
 
     `resource` is as written; `canonical` is what it is compared by. `secret` is the fingerprint of a vendor-minted
-    secret, where the manifest refers to one.
+    secret, where the manifest refers to one. `protect` is None where the manifest is silent.
     """
 
     user: str
@@ -94,7 +94,7 @@ class Trigger:
     name: str = ""
     options: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
     secret: str = ""
-    protect: bool = False
+    protect: bool | None = None
     location: Location = NOWHERE
 
 
@@ -133,7 +133,8 @@ class WebhookKey(NamedTuple):
         """How a person names this webhook before and after it exists."""
         prefix = f"{self.user}:" if self.user != default_user else ""
         if self.manual:
-            tail = f"{self.subscriber}/{self.name}" if self.name else self.subscriber
+            subscriber = self.subscriber.replace("/", "%2F")
+            tail = f"{subscriber}/{self.name}" if self.name else subscriber
             return f"{prefix}{self.provider}/{self.type}/{tail}"
         identity = f"#{self.identity}" if self.identity else ""
         return f"{prefix}{self.provider}/{self.type}/{self.resource}@{self.credentials}{identity}"
@@ -161,7 +162,7 @@ class Desired:
     triggers: tuple[Trigger, ...]
     options: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
     secret: str = ""
-    protect: bool = False
+    protect: bool | None = None
 
 
 class Phase(StrEnum):
@@ -277,10 +278,18 @@ class EventTraits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptionTraits:
-    """How core treats one option: whether it tells webhooks apart, and its value when a trigger is silent."""
+    """How core treats one option: whether it tells webhooks apart, and its value when a trigger is silent.
+
+    `unset` is what an update sends for an option that is wanted no more: None leaves it out, for vendors that then take
+    it back. Where `can_unset` is False there is no way but a replacement. What counts `at_creation` alone is never
+    compared.
+    """
 
     identity: bool = False
     default: Json = None
+    at_creation: bool = False
+    can_unset: bool = False
+    unset: Json = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

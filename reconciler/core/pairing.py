@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from types import MappingProxyType
 
 from reconciler.core.model import Desired, Phase, Recorded, WebhookKey
 
 LIVE = frozenset({Phase.PENDING, Phase.REGISTERED, Phase.MANUAL})
 """Phases of a record that a trigger may use as it is."""
+
+
+Slots = Mapping[tuple[str, str], str]
+"""(provider, credentials) to the slot that they lead to."""
+
+NO_SLOTS: Slots = MappingProxyType({})
 
 
 class Bond(Enum):
@@ -31,7 +38,7 @@ class Bond(Enum):
     """A record marked for deregistration by an earlier pass."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pair:
     """A wish, a record, or both, under the key of the wish, else of the record.
 
@@ -44,7 +51,7 @@ class Pair:
     recorded: Recorded | None = None
 
 
-def pair(desired: Sequence[Desired], recorded: Sequence[Recorded]) -> tuple[Pair, ...]:
+def pair(desired: Sequence[Desired], recorded: Sequence[Recorded], slots: Slots = NO_SLOTS) -> tuple[Pair, ...]:
     """Pair wishes with records, in the order of their keys."""
     wanted = {wish.key for wish in desired}
     live = {record.key: record for record in recorded if record.phase in LIVE}
@@ -54,7 +61,7 @@ def pair(desired: Sequence[Desired], recorded: Sequence[Recorded]) -> tuple[Pair
         if record.key in wanted and record.key not in live:
             live[record.key] = record
             leftovers.remove(record)
-    dangling = _Dangling(record for key, record in live.items() if key not in wanted)
+    dangling = _Dangling((record for key, record in live.items() if key not in wanted), slots)
     pairs = [_bind(wish, live, tombstones, dangling) for wish in sorted(desired, key=lambda wish: wish.key)]
     pairs += [Pair(Bond.DANGLING, record.key, recorded=record) for record in dangling.left()]
     pairs += [Pair(Bond.LEFTOVER, record.key, recorded=record) for record in leftovers]
@@ -64,7 +71,8 @@ def pair(desired: Sequence[Desired], recorded: Sequence[Recorded]) -> tuple[Pair
 class _Dangling:
     """The records that no wish has taken yet, found by what a wish may still share with them."""
 
-    def __init__(self, records: Iterable[Recorded]) -> None:
+    def __init__(self, records: Iterable[Recorded], slots: Slots) -> None:
+        self._slots = slots
         self._left = {record.id: record for record in sorted(records, key=lambda record: (record.key, record.id))}
         self._by_object: dict[WebhookKey, list[Recorded]] = {}
         self._by_subscriber: dict[tuple[str, ...], list[Recorded]] = {}
@@ -77,15 +85,18 @@ class _Dangling:
                 self._by_object.setdefault(key._replace(credentials=""), []).append(record)
 
     def same_object(self, wish: Desired) -> Recorded | None:
-        """A record that differs from the wish in credentials alone."""
-        return self._take(self._by_object.get(wish.key._replace(credentials=""), ()))
+        """A record that differs from the wish in credentials alone; where there are slots, both lead to the same."""
+        slot = self._slots.get((wish.key.provider, wish.key.credentials), "")
+        candidates = self._by_object.get(wish.key._replace(credentials=""), ())
+        return self._take(record for record in candidates if record.slot == slot or not (record.slot and slot))
 
     def same_subscriber(self, wish: Desired) -> Recorded | None:
-        """A manual record of one of the wish's subscribers, at the same provider and type."""
+        """A manual record of one of the wish's subscribers, of the same type, and of no other resource."""
         key = wish.key
         for relation in wish.relations:
             place = (key.user, key.provider, key.type, str(relation.subscriber))
-            if record := self._take(self._by_subscriber.get(place, ())):
+            candidates = self._by_subscriber.get(place, ())
+            if record := self._take(record for record in candidates if record.resource in {"", wish.resource}):
                 return record
         return None
 

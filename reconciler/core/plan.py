@@ -59,6 +59,7 @@ class Reason(StrEnum):
     FOREIGN_URL = "foreign_url"
     CREDENTIALS_CANNOT_SEE = "credentials_cannot_see"
     URL_REFUSED = "url_refused"
+    NO_DEFINITION = "no_definition"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +142,8 @@ class Plan:
     """What a pass would do: steps in their order, what went wrong while observing, and the guards that refuse.
 
     `in_sync` counts the webhooks that need nothing, `existing` the live records, `foreign` the objects at providers
-    that are not ours. `held` are the addresses that a failed list froze.
+    that are not ours, `kept` what is dangling and stays because nothing is pruned. `held` are the addresses that a
+    failed list froze.
     """
 
     scope: str
@@ -153,6 +155,7 @@ class Plan:
     existing: int = 0
     wanted: int = 0
     foreign: int = 0
+    kept: int = 0
     held: frozenset[str] = frozenset()
     problems: tuple[Problem, ...] = ()
     refusals: tuple[Refusal, ...] = ()
@@ -210,7 +213,7 @@ def document(plan: Plan) -> dict[str, Json]:
     """The plan as JSON values, without any secret in it."""
     counts = Counter(step.action for step in plan.steps)
     summary = {str(action): counts[action] for action in Action}
-    summary["none"] = plan.in_sync
+    summary |= {"none": plan.in_sync, "kept": plan.kept, "foreign": plan.foreign}
     return {
         "version": PLAN_VERSION,
         "tool_version": plan.tool_version,
@@ -247,7 +250,7 @@ def _step_document(plan: Plan, step: Step) -> dict[str, Json]:
         "reason": str(step.reason),
         "address": plan.address(step),
         "webhook": {
-            "id": _shown_id(step),
+            "id": shown_id(step, step.recorded.id) if step.recorded else None,
             "user": key.user,
             "provider": key.provider,
             "type": key.type,
@@ -262,10 +265,9 @@ def _step_document(plan: Plan, step: Step) -> dict[str, Json]:
     }
 
 
-def _shown_id(step: Step) -> str | None:
-    if step.recorded is None:
-        return None
-    return step.recorded.id[:SHOWN_DIGITS] if step.secret_url else step.recorded.id
+def shown_id(step: Step, webhook_id: str) -> str:
+    """A webhook's id as it may be shown: shortened where the URL, and so the id, is the secret."""
+    return webhook_id[:SHOWN_DIGITS] if step.secret_url else webhook_id
 
 
 def _shown(change: Change, step: Step) -> Change:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from reconciler.core.errors import ConfigError, ProviderError
 from reconciler.core.ingress_url import webhook_id_in
-from reconciler.core.model import Desired, Group, ListFailed, Listing, Observation, Phase, Recorded
-from reconciler.core.pairing import Bond, pair
+from reconciler.core.model import Desired, Group, ListFailed, Listing, Observation, Observed, Orphan, Phase, Recorded
+from reconciler.core.pairing import Bond, Slots, pair
 from reconciler.core.ports import Credentials, Target
 from reconciler.engine.calling import Retrying
 from reconciler.engine.context import Ports, Scope
@@ -29,28 +30,57 @@ class Gates:
         return self._gates.setdefault((provider, credentials), asyncio.Semaphore(self._concurrency))
 
 
-def every_group(desired: Iterable[Desired], recorded: Iterable[Recorded], scope: Scope) -> Groups:
-    """The groups of all auto webhooks, wanted or recorded: what a refresh lists."""
-    groups = {record.key.group: record.resource for record in recorded if not record.key.manual}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the store knows of a scope: its records, those whose time is over, and what was left at providers."""
+
+    records: tuple[Recorded, ...] = ()
+    expired: tuple[Recorded, ...] = ()
+    orphans: tuple[Orphan, ...] = ()
+
+
+def every_group(desired: Iterable[Desired], known: Known, scope: Scope) -> Groups:
+    """The groups of all auto webhooks, wanted, recorded or left behind: what a refresh lists."""
+    groups = {orphan.group: orphan.group.resource for orphan in known.orphans}
+    groups |= {record.key.group: record.resource for record in known.records if not record.key.manual}
     groups |= {wish.key.group: wish.resource for wish in desired if not wish.key.manual}
     return _listable(groups, scope)
 
 
-def doubtful_groups(desired: Sequence[Desired], recorded: Sequence[Recorded], scope: Scope) -> Groups:
+def doubtful_groups(desired: Sequence[Desired], known: Known, scope: Scope, slots: Slots) -> Groups:
     """The groups that must be looked at even without a refresh: where something is made, completed or finished.
 
     And where a slot is left, for its id does not say whose webhook is in it.
     """
     groups: dict[Group, str] = {}
-    for item in pair(desired, recorded):
+    for item in pair(desired, known.records, slots):
         source = item.desired or item.recorded
         if item.key.manual or source is None:
             continue
         sure = item.recorded is not None and item.recorded.phase is Phase.REGISTERED
-        leaves_slot = item.desired is None and scope.catalogue[item.key.provider].types[item.key.type].slot
+        leaves_slot = item.recorded is not None and item.desired is None and bool(item.recorded.slot)
         if not sure or leaves_slot or item.bond is Bond.CREDENTIALS:
             groups[item.key.group] = source.resource
     return _listable(groups, scope)
+
+
+def gone_orphans(
+    orphans: Iterable[Orphan], observed: Mapping[Group, Observation], base_urls: Iterable[str]
+) -> tuple[Orphan, ...]:
+    """The orphans whose group was listed in full, and does not hold them any more."""
+    base_urls = tuple(base_urls)
+    return tuple(
+        orphan
+        for orphan in orphans
+        if isinstance(listing := observed.get(orphan.group), Listing)
+        and not any(_is_left(orphan, item, base_urls) for item in listing.objects)
+    )
+
+
+def _is_left(orphan: Orphan, item: Observed, base_urls: Iterable[str]) -> bool:
+    if webhook_id_in(item.url, orphan.group.provider, base_urls) == orphan.webhook_id:
+        return True
+    return bool(orphan.remote_id) and item.remote_id == orphan.remote_id
 
 
 async def observe(groups: Groups, ports: Ports, gates: Gates) -> dict[Group, Observation]:
@@ -80,11 +110,14 @@ def resolve(ports: Ports, name: str) -> Credentials | str | None:
 
 
 def _listable(groups: Groups, scope: Scope) -> Groups:
-    return {
-        group: resource
-        for group, resource in sorted(groups.items())
-        if "list" in scope.catalogue[group.provider].types[group.type].operations
-    }
+    return {group: resource for group, resource in sorted(groups.items()) if "list" in _operations(group, scope)}
+
+
+def _operations(group: Group, scope: Scope) -> frozenset[str]:
+    """What can be done there; nothing where the definition of a recorded provider, or its type, is gone."""
+    provider = scope.catalogue.get(group.provider)
+    kind = provider.types.get(group.type) if provider else None
+    return kind.operations if kind else frozenset()
 
 
 async def _list(group: Group, resource: str, ports: Ports, gates: Gates) -> Observation | None:

@@ -16,7 +16,17 @@ from reconciler.core.ports import Credentials
 from reconciler.engine.applying import Applied, apply, execute
 from reconciler.engine.context import Ports, Scope, Secrets, Stop
 from reconciler.engine.leasing import Holding, held
-from reconciler.engine.observing import Gates, Groups, doubtful_groups, every_group, observe, resolve, seen_ids
+from reconciler.engine.observing import (
+    Gates,
+    Groups,
+    Known,
+    doubtful_groups,
+    every_group,
+    gone_orphans,
+    observe,
+    resolve,
+    seen_ids,
+)
 from reconciler.engine.unit import Unit, target_of
 
 Approve = Callable[[Plan], Awaitable[bool]]
@@ -56,9 +66,10 @@ class Reconciler:
 
         Raises `MissingConfigError` without a base URL, and `ConfigError` for a target that matches nothing.
         """
-        recorded = await asyncio.to_thread(self._ports.store.records, self._scope.name)
-        groups = every_group(desired, recorded, self._scope) if options.refresh else {}
-        return await self._plan(desired, recorded, groups, options)
+        known = await self._known()
+        groups = every_group(desired, known, self._scope) if options.refresh else {}
+        plan, _ = await self._plan(desired, known, groups, options)
+        return plan
 
     async def run(
         self, desired: Sequence[Desired], options: PlanOptions, supplied: Secrets, approve: Approve, stop: Stop
@@ -71,14 +82,18 @@ class Reconciler:
         store, scope = self._ports.store, self._scope
         require_base_url(self._scope.base_url)
         async with self.holding() as holding:
-            recorded = await asyncio.to_thread(store.records, scope.name)
-            groups = every_group if options.refresh else doubtful_groups
-            plan = await self._plan(desired, recorded, groups(desired, recorded, scope), options)
+            known = await self._known()
+            if options.refresh:
+                groups = every_group(desired, known, scope)
+            else:
+                groups = doubtful_groups(desired, known, scope, self._slots(desired))
+            plan, gone = await self._plan(desired, known, groups, options)
             applied = Applied()
             if plan.applicable and await approve(plan):
                 await asyncio.to_thread(store.bind, scope.name, scope.binding)
                 applied = await apply(plan, self.unit(holding, supplied, stop))
-            await self._drop_tombstones(recorded, holding)
+            if applied.outcomes or not plan.applicable:
+                await self._tidy(known, gone, holding)
             orphans = await asyncio.to_thread(store.orphans, scope.name)
         return Report(plan=plan, applied=applied, orphans=tuple(orphans))
 
@@ -104,8 +119,9 @@ class Reconciler:
         `recorded` are the records that may be its own. Raises `BlockedError` where the plan is blocked or its group
         cannot be listed, and `ProviderError` where applying fails.
         """
-        groups = every_group([wish], (), self._scope)
-        plan = await self._plan([wish], recorded, groups, PlanOptions(prune=False))
+        known = Known(records=tuple(recorded), orphans=(await self._known()).orphans)
+        groups = every_group([wish], Known(), self._scope)
+        plan, _ = await self._plan([wish], known, groups, PlanOptions(prune=False))
         for step in plan.steps:
             if step.action is Action.BLOCKED:
                 raise BlockedError(f"{plan.address(step)} is blocked ({step.reason}): {step.way_out}")
@@ -124,23 +140,38 @@ class Reconciler:
         What the provider keeps, or cannot be found out there, becomes an orphan. Raises `RetryableError` where the
         provider cannot answer now: the record stays, marked, and this can be repeated.
         """
-        plan = await self._plan((), [recorded], every_group((), [recorded], self._scope), PlanOptions())
+        known = Known(records=(recorded,))
+        plan, _ = await self._plan((), known, every_group((), known, self._scope), PlanOptions())
         if plan.held:
             # In a slot only the list tells whose webhook it is; elsewhere the recorded id does.
-            slot = self._scope.catalogue[recorded.key.provider].types[recorded.key.type].slot
-            known = replace(recorded, remote_id="") if slot else recorded
-            plan = await self._plan((), [known], {}, PlanOptions())
+            doubtful = replace(recorded, remote_id="") if recorded.slot else recorded
+            plan, _ = await self._plan((), Known(records=(doubtful,)), {}, PlanOptions())
         for step in plan.steps:
             await execute(step, self.unit(holding, {}))
 
     async def ping(self, recorded: Recorded) -> None:
-        """Have the provider send a test delivery. Raises `ProviderError`, also where it has no such call."""
+        """Have the provider send a test delivery.
+
+        Raises `ProviderError`, also where it has no such call, and `ScopeBoundError`.
+        """
+        self._require_binding(await asyncio.to_thread(self._ports.store.binding, self._scope.name))
         target = target_of(self._ports, recorded)
         await self._ports.providers[recorded.key.provider].ping(target, recorded.remote_id)
 
+    async def _known(self) -> Known:
+        """What the store knows of this scope; tombstones that have had their time are set apart."""
+        store, name = self._ports.store, self._scope.name
+        oldest = self._ports.clock.now() - TOMBSTONE_SECONDS
+        records = await asyncio.to_thread(store.records, name)
+        expired = [item for item in records if item.phase is Phase.TOMBSTONE and item.updated_at < oldest]
+        orphans = await asyncio.to_thread(store.orphans, name)
+        left = tuple(item for item in records if item not in expired) if expired else tuple(records)
+        return Known(records=left, expired=tuple(expired), orphans=tuple(orphans))
+
     async def _plan(
-        self, desired: Sequence[Desired], recorded: Sequence[Recorded], groups: Groups, options: PlanOptions
-    ) -> Plan:
+        self, desired: Sequence[Desired], known: Known, groups: Groups, options: PlanOptions
+    ) -> tuple[Plan, tuple[Orphan, ...]]:
+        """The plan, and the orphans that are gone from their provider by now."""
         require_base_url(self._scope.base_url)
         store, scope = self._ports.store, self._scope
         self._require_binding(await asyncio.to_thread(store.binding, scope.name))
@@ -152,7 +183,8 @@ class Reconciler:
                 base_url=scope.base_url,
                 default_user=scope.default_user,
                 desired=desired,
-                recorded=recorded,
+                recorded=known.records,
+                orphans=known.orphans,
                 observed=observed,
                 catalogue=scope.catalogue,
                 options=options,
@@ -166,7 +198,7 @@ class Reconciler:
         )
         if unmatched := tuple(problem for problem in plan.problems if problem.code == "target_unmatched"):
             raise ConfigError(unmatched)
-        return check(plan, scope.limits)
+        return check(plan, scope.limits), gone_orphans(known.orphans, observed, base_urls)
 
     def _slots(self, desired: Sequence[Desired]) -> dict[tuple[str, str], str]:
         """The slot that each credential leads to, of those that are wanted where there is room for one webhook only."""
@@ -186,8 +218,9 @@ class Reconciler:
                 f"scope {self._scope.name} belongs to {binding}, not to {self._scope.binding}: choose another scope"
             )
 
-    async def _drop_tombstones(self, recorded: Sequence[Recorded], holding: Holding) -> None:
-        oldest = self._ports.clock.now() - TOMBSTONE_SECONDS
-        for record in recorded:
-            if record.phase is Phase.TOMBSTONE and record.updated_at < oldest:
-                await asyncio.to_thread(self._ports.store.delete, holding.check(), record.id)
+    async def _tidy(self, known: Known, gone: Sequence[Orphan], holding: Holding) -> None:
+        """Forget what has come to its end: old tombstones, and orphans that are no more."""
+        for record in known.expired:
+            await asyncio.to_thread(self._ports.store.delete, holding.check(), record.id)
+        for orphan in gone:
+            await asyncio.to_thread(self._ports.store.remove_orphan, holding.check(), orphan.id)

@@ -21,7 +21,7 @@ def intended(desired: Desired, webhook_id: str, url: str, now: float, slot: str 
         options=desired.options,
         slot=slot,
         secret=desired.secret,
-        protect=desired.protect,
+        protect=bool(desired.protect),
         created_at=now,
         updated_at=now,
     )
@@ -38,7 +38,7 @@ def following(recorded: Recorded, desired: Desired, url: str, now: float) -> Rec
         relations=desired.relations,
         options=desired.options,
         secret=desired.secret or recorded.secret,
-        protect=desired.protect,
+        protect=recorded.protect if desired.protect is None else desired.protect,
         replaced=False,
         updated_at=now,
     )

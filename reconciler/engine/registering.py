@@ -7,7 +7,7 @@ from dataclasses import replace
 from reconciler.core.diff import LOCAL_FIELDS
 from reconciler.core.errors import ErrorKind, TerminalError
 from reconciler.core.ingress_url import webhook_id_in
-from reconciler.core.model import Desired, Observed, Phase, Recorded, Secret, SecretOrigin
+from reconciler.core.model import Desired, Json, Observed, Phase, Recorded, Secret, SecretOrigin
 from reconciler.core.plan import Step
 from reconciler.core.ports import Answer, Registration, Write
 from reconciler.engine import recording
@@ -73,7 +73,9 @@ async def replace_webhook(unit: Unit, step: Step, desired: Desired, recorded: Re
     """
     way = remote(unit, desired)
     record, secret = _fresh(unit, step, desired)
-    old = replace(recording.moved_on(recorded, Phase.RETIRING, unit.now), replaced=True, slot="")
+    # Under the new credentials, for it is with them that it is removed.
+    key = recorded.key._replace(credentials=desired.key.credentials)
+    old = replace(recording.moved_on(recorded, Phase.RETIRING, unit.now), key=key, replaced=True, slot="")
     await unit.write(Write(record=old), Write(record=record, secret=secret))
     if step.slot:
         left = await remove_record(unit, step, old)
@@ -141,6 +143,7 @@ async def _update(unit: Unit, step: Step, record: Recorded) -> None:
     way = remote(unit, record)
     secret = await unit.secret_of(record.id)
     wanted = registration(record, secret)
+    wanted = replace(wanted, options={**_unset(way, step.recorded, record), **wanted.options})
     if any(change.field not in LOCAL_FIELDS for change in step.changes):
         answer = await way.repeat(lambda: way.provider.update(way.target, step.remote_ids[0], wanted))
     else:
@@ -148,6 +151,13 @@ async def _update(unit: Unit, step: Step, record: Recorded) -> None:
     confirmed = recording.confirmed(record, answer, unit.fingerprint(answer.secret or secret), unit.now)
     await unit.write(Write(record=confirmed, secret=answer.secret))
     await remove_objects(way, step.surplus)
+
+
+def _unset(way: Remote, before: Recorded | None, after: Recorded) -> dict[str, Json]:
+    """What must be sent for options that are wanted no more."""
+    traits = way.provider.traits.types[way.target.type].options
+    gone = before.options.keys() - after.options.keys() if before else ()
+    return {name: traits[name].unset for name in sorted(gone) if name in traits and traits[name].can_unset}
 
 
 def _is(item: Observed, wanted: Registration, provider: str, unit: Unit) -> bool:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from reconciler.core.model import EventTraits, OptionTraits, ProviderTraits, TypeTraits
 from reconciler.providers.blocks.deliveries import HmacVerify, IdRuleBlock, SignatureList, TokenVerify
+from reconciler.providers.blocks.resources import Option
 from reconciler.providers.definition import Definition
 from reconciler.providers.rendering import split
 from reconciler.verify.delivery import (
@@ -59,6 +60,16 @@ def delivery_rules(definition: Definition, type_name: str) -> DeliveryRules:
     )
 
 
+def _option_traits(name: str, option: Option, definition: Definition) -> OptionTraits:
+    return OptionTraits(
+        identity=option.identity,
+        default=option.default,
+        at_creation=name in definition.fields.create_only,
+        can_unset="unset" in option.model_fields_set,
+        unset=option.unset,
+    )
+
+
 def _type_traits(definition: Definition, name: str) -> TypeTraits:
     kind = definition.types[name]
     options = definition.options_of(name)
@@ -73,9 +84,7 @@ def _type_traits(definition: Definition, name: str) -> TypeTraits:
         ),
         operations=frozenset(definition.operations_of(name)),
         updatable=frozenset(definition.fields.updatable),
-        options={
-            key: OptionTraits(identity=option.identity, default=option.default) for key, option in options.items()
-        },
+        options={key: _option_traits(key, option, definition) for key, option in options.items()},
         canonical=kind.resource.canonical,
         default_resource=kind.resource.default,
         slot=definition.identity is not None and definition.identity.slot is not None,

@@ -11,6 +11,8 @@ from reconciler.core.plan import Action, Step
 
 _EVENTS_SHOWN = 8
 _ID_LENGTH = 36
+_ORIGIN = 2
+"""Slashes in a URL that has no path: `https://host`."""
 
 
 def described(step: Step) -> str:
@@ -76,7 +78,7 @@ def _differences(changes: Iterable[Change]) -> Iterable[str]:
 def _moved(before: str, after: str) -> str:
     """A URL that moved: the part that differs, where the rest says no more."""
     old, new = before, after
-    while "/" in old and "/" in new and old.rpartition("/")[2] == new.rpartition("/")[2]:
+    while old.count("/") > _ORIGIN and new.count("/") > _ORIGIN and old.rpartition("/")[2] == new.rpartition("/")[2]:
         old, new = old.rpartition("/")[0], new.rpartition("/")[0]
     return f"url {short_url(old)} -> {short_url(new)}"
 

@@ -53,6 +53,8 @@ def plan_text(plan: Plan, painter: Painter) -> str:
         if problem.hint:
             lines.append(f"{_INDENT}{clean(problem.hint)}")
     lines.append(painter.paint(summary_line(plan), Style.STRONG))
+    if plan.kept:
+        lines.append(f"{counted(plan.kept, 'dangling webhook')} left as it is (--no-prune).")
     if plan.foreign:
         lines.append(f"{counted(plan.foreign, 'webhook')} at the providers not ours, left alone.")
     return "\n".join(lines)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from reconciler.core.model import Json
-from reconciler.core.plan import Action, document
+from reconciler.core.plan import Action, document, shown_id
 from reconciler.engine.reconciler import Report
 from reconciler.engine.unit import Outcome, Result
 from reconciler.render.listings import orphan_document
@@ -54,7 +54,7 @@ def report_json(report: Report) -> dict[str, Json]:
                 "address": report.plan.address(outcome.step),
                 "result": str(outcome.result),
                 "message": clean(outcome.message) or None,
-                "webhook_id": outcome.webhook_id or None,
+                "webhook_id": shown_id(outcome.step, outcome.webhook_id) or None,
             }
             for outcome in report.applied.outcomes
         ],

@@ -33,7 +33,7 @@ class GuardDocument(TypedDict):
 
 
 class SummaryDocument(TypedDict):
-    """How many webhooks of each action."""
+    """How many webhooks of each action; how many dangling ones are kept, and how many at the providers are not ours."""
 
     none: int
     create: int
@@ -46,6 +46,8 @@ class SummaryDocument(TypedDict):
     prune: int
     forget: int
     blocked: int
+    kept: int
+    foreign: int
 
 
 class WebhookDocument(TypedDict):

@@ -164,7 +164,7 @@ def test_4_and_1_when_a_list_failed(project: Project) -> None:
     assert project.run("--dry-run").code == 1
     done = project.run()
     assert done.code == 4
-    assert "! cannot list the webhooks of github/repo/acme/api@acme-github" in done.out
+    assert "! github/repo/acme/api@acme-github: cannot list the webhooks" in done.out
     assert {entry.method for entry in project.sandbox.log} == {"GET"}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.diff import Change
-from reconciler.core.model import ListFailed, Listing, Observation, Phase
+from reconciler.core.model import ListFailed, Listing, Observation, OptionTraits, Orphan, Phase
 from reconciler.core.plan import Action, PlanOptions, Reason
 from tests.support.builders import (
     BASE_URL,
@@ -43,7 +43,11 @@ def test_a_wish_without_record_is_created() -> None:
     """New: create, with what it brings."""
     step = only(plan([WISH], seen=EMPTY))
     assert (step.action, step.reason) == (Action.CREATE, Reason.DECLARED)
-    assert step.changes == (Change("events", None, ["push"]), Change("options.level", None, "low"))
+    assert step.changes == (
+        Change("events", None, ["push"]),
+        Change("options.level", None, "low"),
+        Change("triggers", None, [{"graph": "triage", "events": ["push"]}]),
+    )
     assert step.calls_provider
 
 
@@ -71,6 +75,13 @@ def test_a_finer_event_of_the_same_kind_only_changes_the_routing() -> None:
     assert (step.action, step.reason) == (Action.UPDATE, Reason.ROUTING_CHANGED)
     assert fields(step) == ["triggers"]
     assert not step.calls_provider
+
+
+def test_silence_about_protection_changes_nothing() -> None:
+    """Only `protect: false` lifts it: removing the trigger that protected does not."""
+    assert plan([WISH], [replace(RECORD, protect=True)]).is_empty
+    step = only(plan([replace(WISH, protect=False)], [replace(RECORD, protect=True)]))
+    assert step.changes == (Change("protect", True, False),)
 
 
 def test_protecting_changes_our_record_alone() -> None:
@@ -153,11 +164,36 @@ def test_a_provider_without_update_gets_a_replacement() -> None:
     assert verdict(plan([routed], [record])) == (Action.UPDATE, Reason.ROUTING_CHANGED)
 
 
+def test_an_option_that_is_said_no_more_is_unset() -> None:
+    """Taken back in place where the vendor can, else by a replacement; never forgotten silently."""
+    noted = wishes(trigger(options={"note": "x"}))[0]
+    record = recorded(noted)
+    step = only(plan([WISH], [record], listings((record, observed(record)))))
+    assert (step.action, step.changes) == (Action.REPLACE, (Change("options.note", "x", None),))
+    can = CATALOGUE["acme"].types["repo"].options | {"note": OptionTraits(can_unset=True)}
+    assert verdict(plan([WISH], [record], catalogue=_catalogue(options=can)))[0] is Action.UPDATE
+
+
+def test_an_option_that_counts_at_creation_alone_is_never_compared() -> None:
+    """What was done once, when the webhook was made, is no state to restore."""
+    noted = wishes(trigger(options={"note": "x"}))[0]
+    once = CATALOGUE["acme"].types["repo"].options | {"note": OptionTraits(at_creation=True)}
+    assert plan([noted], [RECORD], catalogue=_catalogue(options=once)).is_empty
+    assert plan([WISH], [recorded(noted)], catalogue=_catalogue(options=once)).is_empty
+
+
 def test_an_option_that_cannot_change_in_place_needs_a_replacement() -> None:
     """`mode` is not updatable at this provider; a changed `level` is."""
     odd = replace(WISH, options={"level": "low", "unknown": 1})
     assert verdict(plan([odd], [RECORD]))[0] is Action.REPLACE
     assert verdict(plan([replace(WISH, options={"level": "high"})], [RECORD]))[0] is Action.UPDATE
+
+
+def test_a_repair_by_replacement_is_still_a_repair() -> None:
+    """A provider that switched our webhook off and cannot switch it on again: replaced, because it drifted."""
+    seen = listings((RECORD, observed(RECORD, active=False)))
+    step = only(plan([WISH], [RECORD], seen, catalogue=_catalogue(updatable=frozenset({"events"}))))
+    assert (step.action, step.reason) == (Action.REPLACE, Reason.DRIFTED)
 
 
 def test_twins_of_ours_collapse_to_the_healthy_one() -> None:
@@ -184,8 +220,17 @@ def test_pruning_what_nobody_can_find_is_doubtful() -> None:
 
 
 def test_without_prune_the_dangling_stay() -> None:
-    """`--no-prune` plans no prune."""
-    assert plan([], [RECORD], options=PlanOptions(prune=False)).is_empty
+    """`--no-prune` plans no prune, and does not call what nobody wants in sync."""
+    made = plan([], [RECORD], options=PlanOptions(prune=False))
+    assert (made.steps, made.in_sync, made.kept) == ((), 0, 1)
+
+
+def test_without_prune_the_only_living_webhook_stays() -> None:
+    """Its successor was never made and is dangling by now: the old one is not removed either."""
+    old = replace(RECORD, phase=Phase.RETIRING, replaced=True)
+    successor = recorded(WISH, 2, phase=Phase.PENDING, remote_id="")
+    made = plan([], [old, successor], options=PlanOptions(prune=False))
+    assert (made.steps, made.kept) == ((), 2)
 
 
 def test_what_an_earlier_pass_began_to_remove_is_finished() -> None:
@@ -234,6 +279,16 @@ def test_credentials_that_cannot_see_the_object_are_blocked(seen: Observation) -
     )
 
 
+def test_an_interrupted_record_is_made_with_the_new_credentials() -> None:
+    """There never was an object to see: switching credentials is the way out of a create that was refused."""
+    moved = wishes(trigger(credentials="other"))[0]
+    pending = replace(RECORD, phase=Phase.PENDING, remote_id="")
+    made = plan([moved], [pending], {moved.key.group: Listing(())})
+    assert verdict(made) == (Action.REGISTER, Reason.INTERRUPTED)
+    made = plan([moved], [pending], {moved.key.group: ListFailed("403")})
+    assert verdict(made) == (Action.BLOCKED, Reason.CREDENTIALS_CANNOT_SEE)
+
+
 def test_changed_credentials_are_believed_when_nobody_was_asked() -> None:
     """Without a refresh there is nothing to see."""
     moved = wishes(trigger(credentials="other"))[0]
@@ -262,6 +317,32 @@ def test_an_object_of_ours_that_no_record_explains_blocks_a_create() -> None:
     assert (step.action, step.reason) == (Action.BLOCKED, Reason.UNRECORDED)
     assert webhook_id(7) in step.way_out
     assert made.foreign == 0
+
+
+def test_nothing_is_made_beside_an_unrecorded_object_by_any_action() -> None:
+    """Not by a create, nor by registering again, nor by a replacement."""
+    lost = observed(recorded(WISH, 7))
+    seen = {WISH.key.group: Listing((lost,))}
+    manual = recorded(wishes(trigger(manual=True))[0])
+    for record in (RECORD, manual, replace(RECORD, phase=Phase.PENDING, remote_id="")):
+        assert verdict(plan([WISH], [record], seen)) == (Action.BLOCKED, Reason.UNRECORDED)
+
+
+def test_an_orphan_of_ours_explains_itself() -> None:
+    """Its trigger returned while the object is still there: the way out is the orphan's own."""
+    orphan = Orphan(
+        id="o",
+        webhook_id=webhook_id(7),
+        address="",
+        group=WISH.key.group,
+        remote_id="r7",
+        url="",
+        reason="must be an owner",
+        created_at=0,
+    )
+    made = plan([WISH], seen={WISH.key.group: Listing((observed(recorded(WISH, 7)),))}, orphans=(orphan,))
+    assert "must be an owner" in only(made).way_out
+    assert "reconcile orphans" in only(made).way_out
 
 
 def test_an_object_that_another_scope_recorded_blocks_nothing() -> None:
@@ -329,6 +410,13 @@ def test_a_pasted_url_is_given_to_one_auto_webhook_only() -> None:
     manual = recorded(wishes(trigger(manual=True))[0])
     made = plan([WISH, wishes(trigger(resource="acme/web"))[0]], [manual])
     assert [step.action for step in made.steps] == [Action.REGISTER, Action.CREATE]
+
+
+def test_a_pasted_url_stays_with_its_resource() -> None:
+    """A manual webhook that was pasted at another resource is not the wanted one."""
+    manual = recorded(wishes(trigger(manual=True))[0], resource="acme/old")
+    made = plan([WISH], [manual])
+    assert {step.action for step in made.steps} == {Action.CREATE, Action.PRUNE}
 
 
 def test_auto_to_manual_is_a_destroy_and_a_create() -> None:
@@ -411,10 +499,43 @@ def test_a_lost_record_of_ours_in_a_slot_is_unrecorded() -> None:
     assert verdict(plan([SLOT_WISH], [SLOT_RECORD], seen, slot_of=SLOTS))[1] is Reason.UNRECORDED
 
 
+def test_another_slot_is_another_webhook() -> None:
+    """Another bot's token cannot see this bot's webhook: not changed credentials, but create and prune."""
+    other = wishes(trigger(provider="slotted", credentials="other"))[0]
+    made = plan([other], [SLOT_RECORD], slot_of={("slotted", "other"): "slotted/second"})
+    assert {step.action for step in made.steps} == {Action.CREATE, Action.PRUNE}
+    same = plan([other], [SLOT_RECORD], slot_of={("slotted", "other"): "slotted/bot"})
+    assert verdict(same) == (Action.UPDATE, Reason.CREDENTIALS_CHANGED)
+
+
+def test_a_slot_whose_owner_stays_is_taken() -> None:
+    """Dangling, but kept: by `--no-prune`, or because the target leaves it out."""
+    rival = wishes(trigger(provider="slotted", user="bob"))[0]
+    slots = {"slotted/bot": ("test", SLOT_RECORD.id)}
+    for options in (PlanOptions(prune=False), PlanOptions(targets=("bob:*",))):
+        made = plan([rival], [SLOT_RECORD], slot_of=SLOTS, slots=slots, options=options)
+        assert verdict(made) == (Action.BLOCKED, Reason.SLOT_TAKEN)
+
+
+def test_a_record_whose_definition_is_gone_is_blocked_alone() -> None:
+    """The provider's file, or its type, left the project: its webhook cannot be reached, the others go on."""
+    gone = replace(RECORD, key=RECORD.key._replace(provider="mine"))
+    other_type = replace(RECORD, id=webhook_id(2), key=RECORD.key._replace(type="org"))
+    made = plan([wishes(trigger(resource="acme/web"))[0]], [gone, other_type])
+    reasons = {step.key.provider + "/" + step.key.type: step.reason for step in made.steps}
+    assert reasons == {
+        "mine/repo": Reason.NO_DEFINITION,
+        "acme/org": Reason.NO_DEFINITION,
+        "acme/repo": Reason.DECLARED,
+    }
+    assert "put the definition of mine (type repo) back" in [step.way_out for step in made.steps][2]
+
+
 def test_targets_select_actions_by_address_or_subscriber() -> None:
     """Everything is folded and diffed; only what matches is acted on; a glob without match is a problem."""
     other = wishes(trigger(resource="acme/web", subscriber=graph("notify")))[0]
     gone = recorded(wishes(trigger(resource="acme/old"))[0], 4)
+    assert plan([WISH], options=PlanOptions(targets=("acme/repo/acme/api@main",))).problems == ()
     for target, expected in [
         ("acme/repo/acme/api@*", {"acme/api"}),
         ("graph:notify", {"acme/web"}),

@@ -11,7 +11,15 @@ OPEN = EventTraits(names={}, open=True)
 
 @pytest.mark.parametrize(
     ("event", "name"),
-    [("issues", "issues"), ("issues.opened", "issues"), ("issues.opened.twice", "issues"), ("*", "*"), ("isues", None)],
+    [
+        ("issues", "issues"),
+        ("issues.opened", "issues"),
+        ("issues.opened.twice", "issues"),
+        ("*", "*"),
+        ("isues", None),
+        ("issues.", None),
+        ("*.x", None),
+    ],
 )
 def test_a_finer_event_subscribes_what_the_provider_knows(event: str, name: str | None) -> None:
     """`issues.opened` subscribes `issues`; a name that the provider does not know subscribes nothing."""

@@ -89,4 +89,12 @@ def test_a_subscriber_with_two_triggers_is_one_relation() -> None:
 
 def test_one_protecting_trigger_protects() -> None:
     """A webhook is protected as soon as one of its triggers says so."""
-    assert wishes(trigger(), trigger("issues", protect=True))[0].protect
+    assert wishes(trigger(protect=False), trigger("issues", protect=True))[0].protect is True
+    assert wishes(trigger(), trigger("issues", protect=False))[0].protect is False
+    assert wishes(trigger())[0].protect is None
+
+
+def test_an_id_with_a_slash_has_an_address_of_its_own() -> None:
+    """Graph `a/b` is not graph `a` with the name `b`."""
+    made = wishes(trigger(manual=True, subscriber=graph("a/b")), trigger(manual=True, subscriber=graph("a"), name="b"))
+    assert [wish.key.address("alice") for wish in made] == ["acme/repo/graph:a/b", "acme/repo/graph:a%2Fb"]

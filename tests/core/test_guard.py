@@ -104,6 +104,53 @@ def test_a_move_of_the_base_url_counts_once() -> None:
     assert len(made.applicable) == 12
 
 
+MOVED = {"base_url": "https://new.example.com", "base_urls": frozenset({BASE_URL})}
+
+
+def test_a_move_counts_once_whatever_else_is_repaired() -> None:
+    """The old host died, so the vendor switched the webhooks off: the move and the repair are one update each."""
+    desired, records = fleet(12)
+    seen = listings(*((record, observed(record, active=False)) for record in records))
+    assert guards(check(plan(desired, records, seen, **MOVED), LIMITS)) == []
+
+
+def test_a_move_by_replacement_counts_once_too() -> None:
+    """A provider that cannot change a URL: one decision, twelve new webhooks."""
+    desired, records = fleet(12, provider="fixed")
+    seen = listings(*((record, observed(record)) for record in records))
+    made = check(plan(desired, records, seen, **MOVED), LIMITS)
+    assert guards(made) == []
+    assert {step.action for step in made.applicable} == {Action.REPLACE}
+
+
+def test_a_repair_by_replacement_is_never_refused() -> None:
+    """All webhooks were switched off at a provider that cannot switch them on: made anew, protected ones too."""
+    desired, records = fleet(12, provider="fixed")
+    records = [replace(record, protect=True) for record in records]
+    seen = listings(*((record, observed(record, active=False)) for record in records))
+    made = check(plan(desired, records, seen), LIMITS)
+    assert guards(made) == []
+    assert len(made.applicable) == 12
+
+
+def test_what_waits_for_a_slot_that_a_guard_keeps_is_blocked() -> None:
+    """The owner of the slot is protected: its successor cannot be made, and the plan says so."""
+    owner = recorded(wishes(trigger(provider="slotted"))[0], slot="slotted/bot", protect=True)
+    rival = wishes(trigger(provider="slotted", user="bob"))[0]
+    slots: Any = {"slot_of": {("slotted", "main"): "slotted/bot"}, "slots": {"slotted/bot": ("test", owner.id)}}
+    made = check(plan([rival], [owner], **slots), LIMITS)
+    assert [(step.action, step.key.user) for step in made.steps] == [(Action.PRUNE, "alice"), (Action.BLOCKED, "bob")]
+    assert "--allow-protected" in made.steps[1].way_out
+    assert made.applicable == ()
+
+
+def test_protection_is_lifted_by_saying_so() -> None:
+    """`protect: false` in the same pass as a replacement."""
+    wish = wishes(trigger("issues", provider="fixed", protect=False))[0]
+    record = recorded(wishes(trigger(provider="fixed"))[0], protect=True)
+    assert guards(check(plan([wish], [record]), LIMITS)) == []
+
+
 def test_a_protected_webhook_is_not_destroyed() -> None:
     """Protection is in the record: removing the trigger does not lift it; the flag names the address."""
     desired, records = fleet(2)

@@ -7,7 +7,7 @@ from reconciler.core.errors import Location
 from reconciler.core.guard import Limits, check
 from reconciler.core.model import ListFailed, Listing, SecretOrigin
 from reconciler.core.plan import Action, PlanOptions, Reason, Step, document
-from tests.support.builders import listings, observed, plan, recorded, trigger, wishes
+from tests.support.builders import graph, listings, observed, plan, recorded, trigger, wishes
 from tests.support.catalogue import CATALOGUE
 
 WISH = wishes(trigger())[0]
@@ -76,6 +76,17 @@ def test_the_digest_is_of_what_would_be_done() -> None:
         plan([]),
     ]
     assert len({made.digest for made in different} | {base.digest}) == 6
+
+
+def test_the_digest_of_a_create_tells_who_is_dispatched_to() -> None:
+    """Another graph, a finer event or protection is another plan."""
+    made = [
+        plan(wishes(trigger("issues"))),
+        plan(wishes(trigger("issues.opened"))),
+        plan(wishes(trigger("issues", subscriber=graph("evil")))),
+        plan(wishes(trigger("issues", protect=True))),
+    ]
+    assert len({each.digest for each in made}) == 4
 
 
 def test_a_renewal_is_not_part_of_the_digest() -> None:

@@ -13,7 +13,7 @@ from reconciler.core.errors import (
     ScopeBoundError,
     TerminalError,
 )
-from reconciler.core.model import Phase, Secret, Trigger
+from reconciler.core.model import OptionTraits, Phase, Secret, Trigger
 from reconciler.core.plan import Action, Plan, PlanOptions, Reason
 from reconciler.core.ports import Credentials, Target
 from reconciler.engine.context import Stop
@@ -206,6 +206,19 @@ async def test_a_tombstone_is_forgotten_after_thirty_days() -> None:
     assert world.store.record("test", first.id) is None
 
 
+async def test_a_trigger_that_returns_too_late_gets_a_new_url() -> None:
+    """No pass ran between: the old tombstone is dropped, and the new webhook is kept."""
+    world = World()
+    await world.run(trigger(manual=True))
+    first = world.record()
+    await world.run(allow_destroy="100%")
+    await world.clock.advance(31 * 24 * 3600.0)
+    await world.run(trigger(manual=True))
+    assert world.record().id != first.id
+    assert world.store.record("test", first.id) is None
+    await assert_settled(world, trigger(manual=True))
+
+
 async def test_a_supplied_secret_is_stored_and_follows_its_change() -> None:
     """The vendor minted it; the manifest refers to it; deliveries may be signed with the new and the old one."""
     world = World()
@@ -279,6 +292,70 @@ async def test_unresolved_credentials_freeze_and_undeclared_ones_leave_orphans()
     (orphan,) = report.orphans
     assert (orphan.remote_id, orphan.address) == ("1", "acme/repo/acme/api@main")
     assert "not declared" in orphan.reason
+
+
+async def test_an_orphan_ends_when_it_is_gone() -> None:
+    """Somebody removed what was left: the next full list shows it, and the orphan is forgotten."""
+    world = World()
+    await world.run(trigger())
+    world.provider().before = fail("delete", TerminalError("must be an owner", kind=ErrorKind.FORBIDDEN))
+    assert len((await world.run(allow_destroy="100%")).orphans) == 1
+    world.provider().before = None
+    assert len((await world.run()).orphans) == 1
+    world.provider().objects.clear()
+    assert (await world.run()).orphans == ()
+
+
+async def test_replacing_with_changed_credentials_removes_with_the_new_ones() -> None:
+    """The old credentials are gone from the project file: the old object is still removed."""
+    world = World()
+    world.provider("fixed").accounts = {"main": "org", "other": "org"}
+    await world.run(trigger(provider="fixed"))
+    world.undeclared = frozenset({"main"})
+    report = await world.run(trigger("issues", provider="fixed", credentials="other"))
+    assert [outcome.result for outcome in report.applied.outcomes] == [Result.DONE]
+    assert len(world.provider("fixed").everything()) == 1
+    await assert_settled(world, trigger("issues", provider="fixed", credentials="other"))
+
+
+async def test_revoked_credentials_that_nobody_uses_are_no_problem() -> None:
+    """The webhook moved to other credentials; the list with the old ones fails, and holds nothing."""
+    world = World()
+    world.provider().accounts = {"main": "org", "other": "org"}
+    await world.run(trigger())
+
+    def fault(verb: str, target: Target) -> None:
+        if target.credentials.name == "main":
+            raise TerminalError("bad credentials", kind=ErrorKind.AUTH)
+
+    world.provider().before = fault
+    report = await world.run(trigger(credentials="other"))
+    assert report.plan.problems == ()
+    assert world.record().key.credentials == "other"
+
+
+async def test_an_option_that_is_said_no_more_is_sent_as_unset() -> None:
+    """What the definition names for taking it back goes out once; then the plan is empty."""
+    world = World()
+    kind = CATALOGUE["acme"].types["repo"]
+    options = {**kind.options, "note": OptionTraits(can_unset=True, unset="")}
+    provider = replace(CATALOGUE["acme"], types={"repo": replace(kind, options=options)})
+    world.catalogue = CATALOGUE | {"acme": provider}
+    world.providers["acme"] = MemoryProvider(provider)
+    await world.run(trigger(options={"note": "x"}))
+    await world.run(trigger())
+    assert world.object().observed.options["note"] == ""
+    await assert_settled(world, trigger())
+
+
+async def test_a_record_whose_definition_is_gone_stops_nobody_else() -> None:
+    """It is blocked with its way out; the rest of the pass goes on."""
+    world = World()
+    await world.run(trigger(provider="once"))
+    world.catalogue = {name: traits for name, traits in CATALOGUE.items() if name != "once"}
+    report = await world.run(trigger())
+    assert [step.reason for step in report.plan.steps] == [Reason.DECLARED, Reason.NO_DEFINITION]
+    assert len(world.provider().everything()) == 1
 
 
 async def test_a_refused_delete_leaves_an_orphan() -> None:
@@ -581,6 +658,8 @@ async def test_ping_asks_the_provider() -> None:
     await world.run(trigger())
     await world.reconciler().ping(world.record())
     assert world.provider().calls[-1] == ("ping", "acme/api")
+    with pytest.raises(ScopeBoundError):
+        await World(store=world.store, binding="another").reconciler().ping(world.record())
     for change in ({"undeclared": frozenset({"main"})}, {"unresolved": frozenset({"main"})}):
         broken = World(store=world.store, providers=world.providers, **change)
         with pytest.raises(TerminalError):

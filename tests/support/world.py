@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.core.guard import Limits
-from reconciler.core.model import Desired, Phase, Recorded, Secret, Trigger
+from reconciler.core.model import Catalogue, Desired, Phase, Recorded, Secret, Trigger
 from reconciler.core.plan import Plan, PlanOptions
 from reconciler.engine.context import Ports, Scope, Stop
 from reconciler.engine.reconciler import Reconciler, Report
@@ -38,6 +38,7 @@ class World:
     supplied: dict[str, Secret] = field(default_factory=dict)
     binding: str = "project"
     scope: str = "test"
+    catalogue: Catalogue = field(default_factory=lambda: CATALOGUE)
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -64,7 +65,7 @@ class World:
         scope = Scope(
             name=self.scope,
             base_url=self.base_url,
-            catalogue=CATALOGUE,
+            catalogue=self.catalogue,
             binding=self.binding,
             holder="this process",
             default_user="alice",

@@ -44,7 +44,7 @@ async def _pass(flags: PassFlags, output: Output, drain: Drain) -> ExitCode:
         output.result(report_text(report, output.painter))
     if approval.declined:
         output("declined", level="warning", message="nothing was applied")
-        return ExitCode.ERROR
+        return exits.of_declined(report.plan)
     complete = len(report.applied.having(Result.DONE)) == len(report.applied.outcomes)
     return exits.of_applied(report.plan, complete=complete)
 

@@ -39,5 +39,5 @@ async def _health(session: Session) -> Health:
         plan=await session.reconciler.plan(session.desired, PlanOptions(refresh=False)),
         recorded=recorded,
         orphans=await asyncio.to_thread(session.store.orphans, scope.name),
-        unverified=sorted(name for name in used if not scope.catalogue[name].verified),
+        unverified=sorted(name for name in used & scope.catalogue.keys() if not scope.catalogue[name].verified),
     )

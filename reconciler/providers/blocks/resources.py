@@ -57,12 +57,14 @@ class Resource(Block):
 class Option(Block):
     """One option: its JSON Schema, its value when a trigger is silent, and where a row tells it (`path`).
 
-    An `identity` option tells webhooks apart.
+    An `identity` option tells webhooks apart. `unset` is what an update sends once nobody says the option any more
+    (null leaves it out, where the vendor then takes it back); an option without it is taken back by a replacement.
     """
 
     option_schema: JsonSchema = Field(alias="schema")
     default: Json = None
     identity: bool = False
+    unset: Json = None
     path: Expression | None = None
     source: Source | None = None
 
