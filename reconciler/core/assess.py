@@ -27,7 +27,7 @@ MAKING = frozenset({Action.CREATE, Action.REGISTER, Action.REPLACE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What is known around one webhook.
+    """What is known around one webhook, at `now` (UNIX seconds).
 
     `listing` is None where the provider was not asked, and `list_failed` tells why it could not answer. `slot` is the
     slot that the credentials lead to, `slot_owner` the address that holds it, where that is another webhook which
@@ -35,6 +35,7 @@ class View:
     was left at the provider; `foreign` counts the objects with anybody else's URL.
     """
 
+    now: float
     base_url: str
     base_urls: frozenset[str]
     traits: TypeTraits
@@ -101,9 +102,18 @@ def _wanted(draft: Step, bond: Bond, desired: Desired, view: View) -> Step | Non
     changes = wish(desired, recorded, ingress_url(view.base_url, desired.key.provider, recorded.id), view.traits)
     if bond is Bond.GAINED:
         return replace(draft, action=Action.REGISTER, reason=Reason.CREDENTIALS_GAINED, changes=changes)
+    if bond is Bond.REVIVED:
+        return _undead(draft, desired, changes)
     if recorded.phase is Phase.REGISTERED:
         return _registered(draft, changes, view)
     return _interrupted(draft, changes, view)
+
+
+def _undead(draft: Step, desired: Desired, changes: tuple[Change, ...]) -> Step:
+    """The trigger of a webhook that could not be deleted is back: it is in force again, unless it must be another."""
+    if all(change.field in LOCAL_FIELDS for change in changes):
+        return replace(draft, action=Action.CREATE, reason=Reason.REVIVED, changes=creation(desired))
+    return replace(draft, recorded=None, action=Action.CREATE, changes=creation(desired))
 
 
 def _refused_in_slot(draft: Step, view: View) -> Step | None:
@@ -161,15 +171,17 @@ def _manual(draft: Step, desired: Desired, recorded: Recorded | None, view: View
 
 def _registered(draft: Step, wished: tuple[Change, ...], view: View) -> Step | None:
     if view.listing is None or draft.recorded is None or draft.desired is None:
-        return _update(draft, wished, wished, view)
+        return _update(draft, wished, wished, view) or _renewal(draft, None, view)
     mine = ours(view.listing, draft.recorded, view)
     if not mine:
-        return replace(draft, action=Action.REGISTER, reason=Reason.DELETED_AT_PROVIDER, changes=wished)
+        lapsed = (draft.recorded.lease_expires_at or view.now) < view.now
+        reason = Reason.LEASE_LAPSED if lapsed else Reason.DELETED_AT_PROVIDER
+        return replace(draft, action=Action.REGISTER, reason=reason, changes=wished)
     best, *others = mine
     url = ingress_url(view.base_url, draft.key.provider, draft.recorded.id)
     changes = needed(draft.desired, url, wished, best, view.traits.events)
     draft = replace(draft, remote_ids=(best.remote_id,), surplus=tuple(item.remote_id for item in others))
-    return _update(draft, wished, changes, view)
+    return _update(draft, wished, changes, view) or _renewal(draft, best.lease_expires_at, view)
 
 
 def _update(draft: Step, wished: tuple[Change, ...], changes: tuple[Change, ...], view: View) -> Step | None:
@@ -183,6 +195,18 @@ def _update(draft: Step, wished: tuple[Change, ...], changes: tuple[Change, ...]
             reason = Reason.NOT_UPDATABLE
         return replace(draft, action=Action.REPLACE, reason=reason, changes=changes)
     return replace(draft, action=Action.UPDATE, reason=reason, changes=changes)
+
+
+def _renewal(draft: Step, observed_end: float | None, view: View) -> Step | None:
+    """A lease that ends soon is renewed; where the provider cannot, the webhook is made anew before it lapses."""
+    recorded_end = draft.recorded.lease_expires_at if draft.recorded else None
+    end = observed_end if observed_end is not None else recorded_end
+    if not view.traits.renew_before or end is None or view.now < end - view.traits.renew_before:
+        return None
+    if draft.recorded and not draft.remote_ids:
+        draft = replace(draft, remote_ids=(draft.recorded.remote_id,))
+    action = Action.RENEW if "renew" in view.traits.operations else Action.REPLACE
+    return replace(draft, action=action, reason=Reason.LEASE_EXPIRING)
 
 
 def _in_place(change: Change, traits: TypeTraits) -> bool:
@@ -224,6 +248,9 @@ def _prune(draft: Step, bond: Bond, recorded: Recorded, view: View) -> Step:
     step = replace(draft, action=Action.PRUNE, reason=reason, slot=recorded.slot)
     if recorded.key.manual:
         return step
+    if "delete" not in view.traits.operations:
+        note = "the provider has no call to delete it: the webhook stays there, and its deliveries are refused"
+        return replace(step, way_out=note)
     if view.listing is not None:
         return replace(step, remote_ids=tuple(item.remote_id for item in ours(view.listing, recorded, view)))
     if recorded.remote_id:

@@ -26,7 +26,7 @@ from reconciler.core.plan import Action, Plan, PlanOptions, Reason, Step
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """Everything that a plan is made of.
+    """Everything that a plan is made of, at `now` (UNIX seconds).
 
     `observed` lacks the groups that were not listed. `slots` maps a slot to its owner's (scope, webhook id) over all
     scopes, `slot_of` (provider, credentials) to the slot that they lead to. `known_ids` are the webhook ids that any
@@ -39,6 +39,7 @@ class Situation:
     desired: Sequence[Desired]
     recorded: Sequence[Recorded]
     observed: Mapping[Group, Observation]
+    now: float
     catalogue: Catalogue
     options: PlanOptions
     orphans: Sequence[Orphan] = ()
@@ -119,6 +120,7 @@ class _Views:
         slot = situation.slot_of.get((key.provider, key.credentials), "") if traits.slot and not key.manual else ""
         listing = observation if isinstance(observation, Listing) else None
         return View(
+            now=situation.now,
             base_url=situation.base_url,
             base_urls=self._base_urls,
             traits=traits,

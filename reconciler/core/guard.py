@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.plan import DESTRUCTIVE, Action, Plan, Reason, Refusal, Step
 
-NOT_JUDGED = frozenset({Reason.REPLACED, Reason.INTERRUPTED, Reason.DRIFTED, Reason.UNCERTAIN})
+NOT_JUDGED = frozenset({Reason.REPLACED, Reason.INTERRUPTED, Reason.DRIFTED, Reason.UNCERTAIN, Reason.LEASE_EXPIRING})
 """Prunes that finish what an earlier, already judged pass began, and replacements that repair."""
 
 JUDGED_CHANGES = frozenset(

@@ -216,6 +216,7 @@ class Observed:
     active: bool | None = None
     options: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
     health: str = ""
+    lease_expires_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +299,8 @@ class TypeTraits:
 
     `updatable` holds the fields that an update changes in place (`url`, `events`, `secret`, option names);
     `default_resource` stands where the credential alone says which resource is meant. `slot` tells that a resource has
-    room for one webhook only. `resource_schema` and `options_schema` are JSON Schemas.
+    room for one webhook only. `renew_before` is how many seconds before its end a lease is renewed; 0 where webhooks do
+    not expire. `resource_schema` and `options_schema` are JSON Schemas.
     """
 
     name: str
@@ -309,6 +311,7 @@ class TypeTraits:
     canonical: tuple[str, ...] = ()
     default_resource: str = ""
     slot: bool = False
+    renew_before: float = 0.0
     url_schemes: frozenset[str] = frozenset({"https", "http"})
     url_ports: frozenset[int] = frozenset()
     resource_schema: Mapping[str, Json] = field(default_factory=lambda: NOTHING)

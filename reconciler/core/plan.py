@@ -50,6 +50,8 @@ class Reason(StrEnum):
     ROUTING_CHANGED = "routing_changed"
     DRIFTED = "drifted"
     DUPLICATED = "duplicated"
+    LEASE_EXPIRING = "lease_expiring"
+    LEASE_LAPSED = "lease_lapsed"
     NOT_UPDATABLE = "not_updatable"
     UNCERTAIN = "uncertain"
     DANGLING = "dangling"
@@ -88,7 +90,7 @@ class Step:
     @property
     def calls_provider(self) -> bool:
         """Whether applying it needs a provider call; the rest changes our store alone."""
-        if self.key.manual or self.action is Action.BLOCKED:
+        if self.key.manual or self.action is Action.BLOCKED or self.reason is Reason.REVIVED:
             return False
         if self.action is Action.UPDATE:
             return bool(self.surplus) or any(change.field not in LOCAL_FIELDS for change in self.changes)

@@ -93,6 +93,8 @@ async def execute(step: Step, unit: Unit) -> Outcome:
             return await registering.register(unit, step, desired, recorded)
         case Action.UPDATE, desired, recorded if desired and recorded:
             return await registering.update(unit, step, desired, recorded)
+        case Action.RENEW, desired, recorded if desired and recorded:
+            return await registering.renew(unit, step, desired, recorded)
         case Action.ADOPT, desired, recorded if desired and recorded:
             return await registering.adopt(unit, step, desired, recorded)
         case Action.REPLACE, desired, recorded if desired and recorded:

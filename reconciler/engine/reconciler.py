@@ -8,7 +8,14 @@ from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 
 from reconciler.core.build import Situation, build
-from reconciler.core.errors import BlockedError, ConfigError, MissingConfigError, ScopeBoundError, TerminalError
+from reconciler.core.errors import (
+    BlockedError,
+    ConfigError,
+    ErrorKind,
+    MissingConfigError,
+    ScopeBoundError,
+    TerminalError,
+)
 from reconciler.core.guard import check
 from reconciler.core.model import Desired, Orphan, Phase, Recorded
 from reconciler.core.plan import Action, Plan, PlanOptions
@@ -27,6 +34,7 @@ from reconciler.engine.observing import (
     resolve,
     seen_ids,
 )
+from reconciler.engine.registering import renew_record
 from reconciler.engine.unit import Unit, target_of
 
 Approve = Callable[[Plan], Awaitable[bool]]
@@ -149,6 +157,17 @@ class Reconciler:
         for step in plan.steps:
             await execute(step, self.unit(holding, {}))
 
+    async def renew(self, recorded: Recorded, holding: Holding) -> None:
+        """Renew the lease of one webhook now, whenever it ends. Raises `ProviderError`, also where it has no lease."""
+        kind = self._scope.catalogue[recorded.key.provider].types[recorded.key.type]
+        if "renew" not in kind.operations:
+            raise TerminalError(f"{recorded.key.provider} has no call to renew a webhook", kind=ErrorKind.UNSUPPORTED)
+        await renew_record(self.unit(holding, {}), recorded)
+
+    async def forget(self, recorded: Recorded, holding: Holding) -> None:
+        """Drop the record alone; whatever is at the provider stays there."""
+        await asyncio.to_thread(self._ports.store.delete, holding.check(), recorded.id)
+
     async def ping(self, recorded: Recorded) -> None:
         """Have the provider send a test delivery.
 
@@ -186,6 +205,7 @@ class Reconciler:
                 recorded=known.records,
                 orphans=known.orphans,
                 observed=observed,
+                now=self._ports.clock.now(),
                 catalogue=scope.catalogue,
                 options=options,
                 slots=await asyncio.to_thread(store.slots),
@@ -221,6 +241,20 @@ class Reconciler:
     async def _tidy(self, known: Known, gone: Sequence[Orphan], holding: Holding) -> None:
         """Forget what has come to its end: old tombstones, and orphans that are no more."""
         for record in known.expired:
-            await asyncio.to_thread(self._ports.store.delete, holding.check(), record.id)
+            left = () if record.key.manual else (self._abandoned(record),)
+            await asyncio.to_thread(self._ports.store.delete, holding.check(), record.id, left)
         for orphan in gone:
             await asyncio.to_thread(self._ports.store.remove_orphan, holding.check(), orphan.id)
+
+    def _abandoned(self, record: Recorded) -> Orphan:
+        """What is left of a webhook whose provider cannot delete, when its tombstone has had its time."""
+        return Orphan(
+            id=self._ports.entropy.webhook_id(),
+            webhook_id=record.id,
+            address=record.key.address(self._scope.default_user),
+            group=record.key.group,
+            remote_id=record.remote_id,
+            url=record.url,
+            reason="the provider has no call to delete it",
+            created_at=self._ports.clock.now(),
+        )

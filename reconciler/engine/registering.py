@@ -19,7 +19,8 @@ async def create(unit: Unit, step: Step, desired: Desired) -> Outcome:
     """A new record and, for an auto webhook, its registration. A tombstone comes back with its id, URL and secret."""
     if step.recorded is not None:
         url = unit.url(desired.key.provider, step.recorded.id)
-        revived = replace(recording.following(step.recorded, desired, url, unit.now), phase=Phase.MANUAL)
+        phase = Phase.MANUAL if desired.key.manual else Phase.REGISTERED
+        revived = replace(recording.following(step.recorded, desired, url, unit.now), phase=phase)
         await unit.write(Write(record=revived, secret=unit.supplied.get(desired.secret)))
         return Outcome(step=step, result=Result.DONE, webhook_id=revived.id)
     way = None if desired.key.manual else remote(unit, desired)
@@ -56,6 +57,26 @@ async def update(unit: Unit, step: Step, desired: Desired, recorded: Recorded) -
         return Outcome(step=step, result=Result.DONE, webhook_id=record.id)
     await _update(unit, step, record)
     return Outcome(step=step, result=Result.DONE, webhook_id=record.id)
+
+
+async def renew(unit: Unit, step: Step, desired: Desired, recorded: Recorded) -> Outcome:
+    """Extend the lease; what has lapsed meanwhile is registered again, with its own id and URL."""
+    try:
+        await renew_record(unit, replace(recorded, remote_id=step.remote_ids[0]))
+    except TerminalError as error:
+        if error.kind is not ErrorKind.NOT_FOUND:
+            raise
+        return await register(unit, step, desired, recorded)
+    return Outcome(step=step, result=Result.DONE, webhook_id=recorded.id)
+
+
+async def renew_record(unit: Unit, recorded: Recorded) -> None:
+    """Ask the provider for more time, and record until when. Raises `ProviderError`."""
+    way = remote(unit, recorded)
+    secret = await unit.secret_of(recorded.id)
+    wanted = registration(recorded, secret)
+    answer = await way.repeat(lambda: way.provider.renew(way.target, recorded.remote_id, wanted))
+    await unit.write(Write(record=recording.confirmed(recorded, answer, recorded.secret, unit.now)))
 
 
 async def adopt(unit: Unit, step: Step, desired: Desired, recorded: Recorded) -> Outcome:

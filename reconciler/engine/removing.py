@@ -14,8 +14,9 @@ from reconciler.engine.unit import Outcome, Remote, Result, Unit, remote
 
 
 async def prune(unit: Unit, step: Step, recorded: Recorded) -> Outcome:
-    """Mark, deregister, delete the record. A manual webhook becomes a tombstone."""
-    if recorded.key.manual:
+    """Mark, deregister, delete the record. A manual webhook, or one that cannot be deleted, becomes a tombstone."""
+    kind = unit.scope.catalogue[recorded.key.provider].types[recorded.key.type]
+    if recorded.key.manual or "delete" not in kind.operations:
         await unit.write(Write(record=recording.moved_on(recorded, Phase.TOMBSTONE, unit.now)))
         return Outcome(step=step, result=Result.DONE, webhook_id=recorded.id)
     marked = recording.moved_on(recorded, Phase.RETIRING, unit.now)

@@ -118,6 +118,9 @@ class HttpProvider:
         await self._send(self._call(operation), operation.context)
         return Answer(remote_id=remote_id)
 
+    async def renew(self, target: Target, remote_id: str, registration: Registration) -> Answer:
+        raise self._unsupported("renew", target)
+
     async def delete(self, target: Target, remote_id: str) -> None:
         operation = self._operation("delete", target, {"id": remote_id})
         await self._send(self._call(operation), operation.context)

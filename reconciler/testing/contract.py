@@ -68,6 +68,7 @@ class Interference:
         self.list = provider.list
         self.update = provider.update
         self.delete = provider.delete
+        self.renew = provider.renew
         self.ping = provider.ping
 
     async def create(self, target: Target, registration: Registration) -> Answer:

@@ -25,16 +25,21 @@ class Held:
 Objects = list[Held]
 
 
+def _never() -> float | None:
+    return None
+
+
 @dataclass
 class MemoryProvider:
     """Keeps webhooks per (credentials' account, type, resource).
 
     `before` and `after` are asked around each verb and may raise: an error raised by `after` is an answer that was
     lost, for the verb has taken effect. `calls` logs the verbs; `accounts` maps credentials to the account that they
-    see, which is their own name unless said otherwise.
+    see, which is their own name unless said otherwise. `lease_end` says until when a webhook made or renewed now lives.
     """
 
     traits: ProviderTraits
+    lease_end: Callable[[], float | None] = _never
     before: Fault | None = None
     after: Fault | None = None
     accounts: dict[str, str] = field(default_factory=dict)
@@ -57,17 +62,27 @@ class MemoryProvider:
         kind = self.traits.types[target.type]
         remote_id = "slot" if kind.slot else str(next(self._numbers))
         minted = Secret(f"minted-{remote_id}") if self.traits.secret_origin is SecretOrigin.RESPONSE else None
-        self._place(target)[remote_id] = Held(_observed(remote_id, registration), minted or registration.secret)
+        observed = replace(_observed(remote_id, registration), lease_expires_at=self.lease_end())
+        self._place(target)[remote_id] = Held(observed, minted or registration.secret)
         self._end("create", target)
-        return Answer(remote_id=remote_id, secret=minted)
+        return Answer(remote_id=remote_id, secret=minted, lease_expires_at=observed.lease_expires_at)
 
     async def update(self, target: Target, remote_id: str, registration: Registration) -> Answer:
         self._begin("update", target)
         held = self._held(target, remote_id)
-        held.observed = _observed(remote_id, registration)
+        end = held.observed.lease_expires_at
+        held.observed = replace(_observed(remote_id, registration), lease_expires_at=end)
         held.secret = registration.secret or held.secret
         self._end("update", target)
-        return Answer(remote_id=remote_id)
+        return Answer(remote_id=remote_id, lease_expires_at=end)
+
+    async def renew(self, target: Target, remote_id: str, registration: Registration) -> Answer:
+        self._begin("renew", target)
+        held = self._held(target, remote_id)
+        end = self.lease_end()
+        held.observed = replace(held.observed, lease_expires_at=end)
+        self._end("renew", target)
+        return Answer(remote_id=remote_id, lease_expires_at=end)
 
     async def delete(self, target: Target, remote_id: str) -> None:
         self._begin("delete", target)

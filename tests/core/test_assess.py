@@ -10,6 +10,7 @@ from reconciler.core.model import ListFailed, Listing, Observation, OptionTraits
 from reconciler.core.plan import Action, PlanOptions, Reason
 from tests.support.builders import (
     BASE_URL,
+    NOW,
     graph,
     listings,
     observed,
@@ -570,3 +571,67 @@ def replace_node() -> Any:
 def _catalogue(**changes: Any) -> dict[str, Any]:
     provider = CATALOGUE["acme"]
     return CATALOGUE | {"acme": replace(provider, types={"repo": replace(provider.types["repo"], **changes)})}
+
+
+LEASE_WISH = wishes(trigger(provider="leased"))[0]
+
+
+def leased(seconds: float, provider: str = "leased") -> Any:
+    """A record whose lease ends so many seconds from now."""
+    return recorded(wishes(trigger(provider=provider))[0], lease_expires_at=NOW + seconds)
+
+
+def test_a_lease_is_renewed_before_it_ends() -> None:
+    """Within the definition's time before the end, listed or not; earlier, and without a lease, nothing is due."""
+    for seconds, due in ((3601, False), (3599, True), (-5, True)):
+        record = leased(seconds)
+        seen = listings((record, observed(record, lease_expires_at=record.lease_expires_at)))
+        for made in (plan([LEASE_WISH], [record], seen), plan([LEASE_WISH], [record])):
+            assert [(step.action, step.reason) for step in made.steps] == (
+                [(Action.RENEW, Reason.LEASE_EXPIRING)] if due else []
+            )
+    assert plan([LEASE_WISH], [recorded(LEASE_WISH)]).is_empty
+
+
+def test_what_the_provider_says_of_a_lease_counts() -> None:
+    """Our record is old: somebody renewed it there."""
+    record = leased(10)
+    assert plan([LEASE_WISH], [record], listings((record, observed(record, lease_expires_at=NOW + 9999)))).is_empty
+
+
+def test_a_change_comes_before_a_renewal() -> None:
+    """One step for a webhook: the renewal is due in the next pass."""
+    record = leased(10)
+    more = wishes(trigger("push", "issues", provider="leased"))[0]
+    assert verdict(plan([more], [record], listings((record, observed(record)))))[0] is Action.UPDATE
+
+
+def test_a_lease_that_cannot_be_renewed_is_made_anew_in_time() -> None:
+    """No call to renew: another webhook before the old one lapses; the guard does not count it."""
+    record = leased(10, "ending")
+    wish = wishes(trigger(provider="ending"))[0]
+    assert verdict(plan([wish], [record], listings((record, observed(record))))) == (
+        Action.REPLACE,
+        Reason.LEASE_EXPIRING,
+    )
+
+
+def test_a_lapsed_lease_is_told_from_a_deletion() -> None:
+    """Gone after its end, it lapsed; gone before, somebody deleted it."""
+    gone = {LEASE_WISH.key.group: Listing(())}
+    assert verdict(plan([LEASE_WISH], [leased(-1)], gone)) == (Action.REGISTER, Reason.LEASE_LAPSED)
+    assert verdict(plan([LEASE_WISH], [leased(1)], gone)) == (Action.REGISTER, Reason.DELETED_AT_PROVIDER)
+
+
+def test_a_webhook_that_cannot_be_deleted_says_so() -> None:
+    """The plan tells that it stays at the provider; its trigger's return puts it in force again, if nothing changed."""
+    wish = wishes(trigger(provider="sticky"))[0]
+    record = recorded(wish)
+    step = only(plan([], [record]))
+    assert (step.action, "no call to delete" in step.way_out) == (Action.PRUNE, True)
+    grave = replace(record, phase=Phase.TOMBSTONE)
+    step = only(plan([wish], [grave]))
+    assert (step.action, step.reason, step.recorded) == (Action.CREATE, Reason.REVIVED, grave)
+    assert not step.calls_provider
+    step = only(plan(wishes(trigger("issues", provider="sticky")), [grave]))
+    assert (step.action, step.reason, step.recorded) == (Action.CREATE, Reason.DECLARED, None)

@@ -24,7 +24,7 @@ from reconciler.core.model import (
     Trigger,
 )
 from reconciler.core.plan import Action, Plan, PlanOptions, Step, document
-from tests.support.builders import BASE_URL, listings, observed, recorded, trigger
+from tests.support.builders import BASE_URL, NOW, listings, observed, recorded, trigger
 from tests.support.catalogue import CATALOGUE
 
 EVENTS = st.sampled_from(["push", "issues", "issues.opened", "release", "pull_request.closed", "*"])
@@ -75,6 +75,7 @@ def planned(wanted: list[Trigger], records: list[Recorded], seen: dict[Group, Ob
         desired=folded(wanted),
         recorded=records,
         observed=seen,
+        now=NOW,
         catalogue=CATALOGUE,
         options=PlanOptions(**options),
         known_ids=frozenset(record.id for record in records),

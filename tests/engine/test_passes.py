@@ -533,6 +533,53 @@ async def test_a_stopped_pass_begins_nothing_more() -> None:
     assert world.records() == []
 
 
+async def test_a_lease_is_renewed_in_time_and_recorded() -> None:
+    """An hour before its end; what lapsed meanwhile is registered again with its own id."""
+    world = World()
+    provider = world.provider("leased")
+    provider.lease_end = lambda: world.clock.now() + 7200
+    await world.run(trigger(provider="leased"))
+    first = world.record()
+    assert first.lease_expires_at == world.clock.now() + 7200
+    await assert_settled(world, trigger(provider="leased"))
+    world.clock.time += 5000
+    await world.run(trigger(provider="leased"))
+    assert world.record().lease_expires_at == world.clock.now() + 7200
+    assert ("renew", "acme/api") in provider.calls
+    world.clock.time += 7000
+    provider.objects.clear()
+    await world.run(trigger(provider="leased"), refresh=False)
+    assert (world.record().id, world.record().url) == (first.id, first.url)
+    assert world.object("leased").observed.url == first.url
+
+
+async def test_a_refused_renewal_fails_loudly() -> None:
+    """The provider's words are passed on; the record stays."""
+    world = World()
+    world.provider("leased").lease_end = lambda: world.clock.now() + 10
+    await world.run(trigger(provider="leased"))
+    world.provider("leased").before = fail("renew", TerminalError("no", kind=ErrorKind.FORBIDDEN))
+    report = await world.run(trigger(provider="leased"))
+    assert report.applied.outcomes[0].result is Result.FAILED
+    assert len(world.records()) == 1
+
+
+async def test_a_webhook_that_cannot_be_deleted_becomes_a_tombstone_and_then_an_orphan() -> None:
+    """Its trigger's return revives it without a call; after thirty days what is left is an orphan."""
+    world = World()
+    await world.run(trigger(provider="sticky"))
+    first = world.record()
+    await world.run(allow_destroy="100%")
+    assert world.store.record("test", first.id).phase is Phase.TOMBSTONE
+    await world.run(trigger(provider="sticky"))
+    assert (world.record().id, world.record().phase) == (first.id, Phase.REGISTERED)
+    await world.run(allow_destroy="100%")
+    assert [verb for verb, _ in world.provider("sticky").calls] == ["create"]
+    await world.clock.advance(31 * 24 * 3600.0)
+    report = await world.run()
+    assert [(orphan.webhook_id, orphan.remote_id) for orphan in report.orphans] == [(first.id, first.remote_id)]
+
+
 async def test_a_slot_is_handed_on_by_removing_first() -> None:
     """A single slot: the old webhook goes before the new one comes, in one pass."""
     world = World()

@@ -177,3 +177,32 @@ async def test_an_interrupted_record_is_completed_without_a_refresh_too() -> Non
     world.provider().before = None
     await world.run(trigger(), trigger(manual=True), refresh=False)
     assert {record.phase for record in world.records()} == {Phase.REGISTERED, Phase.MANUAL}
+
+
+async def test_a_lease_can_be_renewed_at_any_time() -> None:
+    """By command; where the provider has no such call, it is told."""
+    world = World()
+    world.provider("leased").lease_end = lambda: world.clock.now() + 7200
+    await world.run(trigger(provider="leased"), trigger())
+    world.clock.time += 100
+    reconciler = world.reconciler()
+    async with reconciler.holding() as holding:
+        records = {record.key.provider: record for record in world.records()}
+        await reconciler.renew(records["leased"], holding)
+        with pytest.raises(TerminalError, match="no call to renew"):
+            await reconciler.renew(records["acme"], holding)
+    ends = {record.key.provider: record.lease_expires_at for record in world.records()}
+    assert ends == {"leased": world.clock.now() + 7200, "acme": None}
+
+
+async def test_forgetting_leaves_the_object_alone() -> None:
+    """The record goes, the provider is not asked."""
+    world = World()
+    await world.run(trigger())
+    world.provider().calls.clear()
+    reconciler = world.reconciler()
+    async with reconciler.holding() as holding:
+        await reconciler.forget(world.record(), holding)
+    assert world.records() == []
+    assert len(world.provider().everything()) == 1
+    assert world.provider().calls == []

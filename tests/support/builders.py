@@ -25,6 +25,7 @@ from reconciler.core.plan import Plan, PlanOptions
 from tests.support.catalogue import CATALOGUE
 
 BASE_URL = "https://hooks.example.com"
+NOW = 1_700_000_000.0
 
 
 def webhook_id(number: int) -> str:
@@ -115,6 +116,7 @@ def plan(
         "desired": tuple(desired),
         "recorded": records,
         "observed": seen or {},
+        "now": NOW,
         "catalogue": CATALOGUE,
         "options": PlanOptions(),
         "known_ids": frozenset(record.id for record in records),

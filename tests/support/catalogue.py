@@ -14,10 +14,17 @@ def traits(
     origin: SecretOrigin = SecretOrigin.CALLER,
     slot: bool = False,
     updatable: frozenset[str] = FIELDS | {"note"},
+    renew_before: float = 0.0,
 ) -> ProviderTraits:
     """A provider with one type, `repo`."""
     kind = TypeTraits(
-        name="repo", events=EVENTS, operations=operations, updatable=updatable, options=OPTIONS, slot=slot
+        name="repo",
+        events=EVENTS,
+        operations=operations,
+        updatable=updatable,
+        options=OPTIONS,
+        slot=slot,
+        renew_before=renew_before,
     )
     return ProviderTraits(name=name, title=name.title(), types={"repo": kind}, secret_origin=origin)
 
@@ -31,5 +38,8 @@ CATALOGUE = {
         traits("fixed", operations=ALL - {"update"}),
         traits("blind", operations=ALL - {"list"}),
         traits("paper", operations=frozenset()),
+        traits("leased", operations=ALL | {"renew"}, renew_before=3600.0),
+        traits("ending", renew_before=3600.0),
+        traits("sticky", operations=ALL - {"delete", "update", "list"}),
     )
 }
