@@ -6,16 +6,16 @@ from collections.abc import Collection
 
 from reconciler.core.errors import ConfigError, Problem
 from reconciler.core.ports import Credentials
-from reconciler.settings.urls import check_api_host
+from reconciler.settings.urls import ApiHome, check_api
 
 
 def checked(
-    credentials: Credentials | None, provider: str, known_hosts: Collection[str], allowed_hosts: Collection[str]
+    credentials: Credentials | None, provider: str, home: ApiHome, allowed_hosts: Collection[str]
 ) -> Credentials:
     """The credentials, fit to be sent to a provider.
 
     Raises `TypeError` unless they are some, and `ConfigError` for another provider's, for an empty name, and for an
-    `api_url` at a host that neither the definition nor the operator names: a platform's users may have written it.
+    API at a host that neither a built-in definition nor the operator names: a platform's users may have written it.
     """
     if not isinstance(credentials, Credentials):
         raise TypeError(f"{provider} is called with credentials: give a Credentials, not {type(credentials).__name__}")
@@ -23,11 +23,10 @@ def checked(
         raise _refusal(f"credentials {credentials.name!r} are for {credentials.provider}, not for {provider}")
     if not credentials.name:
         raise _refusal("credentials need a name: webhooks are told apart by it")
-    if credentials.api_url:
-        try:
-            check_api_host(credentials.api_url, known_hosts, allowed_hosts)
-        except ValueError as error:
-            raise _refusal(f"credentials {credentials.name!r}: api_url: {error}") from None
+    try:
+        check_api(home, credentials.api_url, allowed_hosts)
+    except ValueError as error:
+        raise _refusal(f"credentials {credentials.name!r}: api_url: {error}") from None
     return credentials
 
 

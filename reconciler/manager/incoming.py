@@ -34,4 +34,5 @@ class IncomingRequest(Protocol):
 async def received(request: IncomingRequest, url: str) -> Request:
     """The request as `verify` reads it; `url` is the one the provider was given, for a proxy may hide it from us."""
     headers = tuple((name, value) for name, value in request.headers.items())
-    return Request(method=request.method, url=url, headers=headers, body=await request.body())
+    query = str(request.url).partition("#")[0].partition("?")[2]
+    return Request(method=request.method, url=url, query=query, headers=headers, body=await request.body())

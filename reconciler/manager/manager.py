@@ -343,7 +343,7 @@ class WebhookManager:
             raise ConfigError((Problem("unverified", message, hint=hint),))
 
     def _checked(self, credentials: Credentials | None) -> Credentials:
-        return checked(credentials, self.provider, self._ports.api_hosts, self._settings.allowed_hosts)
+        return checked(credentials, self.provider, self._ports.api_home, self._settings.allowed_hosts)
 
     def _require_leave(self) -> None:
         if self.provider not in self._settings.allow_unverified:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from reconciler.core.errors import ConfigError, Problem
@@ -15,6 +15,7 @@ from reconciler.providers.catalogue import known_definitions
 from reconciler.providers.client import HttpTransport
 from reconciler.providers.http import HttpProvider
 from reconciler.providers.traits import delivery_rules, scheme
+from reconciler.settings.urls import ApiHome
 from reconciler.store.keys import KeySource
 from reconciler.store.opening import open_for_writing
 from reconciler.store.sql import SqlStore
@@ -28,7 +29,8 @@ class ManagerPorts:
     """What a manager works with.
 
     `store` gives the store, opened when it is first asked for; it is called in a thread. `scheme` and `rules` (by
-    webhook type) say how deliveries are proved and read. `api_hosts` are the hosts that the definition names.
+    webhook type) say how deliveries are proved and read. `api_home` says where the API is, and which hosts need no
+    leave.
     """
 
     store: Callable[[], Store]
@@ -38,7 +40,7 @@ class ManagerPorts:
     aclose: Callable[[], Awaitable[None]]
     clock: Clock = field(default_factory=SystemClock)
     entropy: Entropy = field(default_factory=SystemEntropy)
-    api_hosts: Collection[str] = ()
+    api_home: ApiHome = field(default_factory=ApiHome)
 
 
 class LazyStore:
@@ -88,5 +90,5 @@ def http_ports(provider: str, settings: ManagerSettings, transport: HttpTranspor
         scheme=scheme(definition),
         rules=lambda webhook_type: delivery_rules(definition, webhook_type),
         aclose=aclose,
-        api_hosts=definitions.trusted_hosts(provider),
+        api_home=definitions.api_home(provider),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reconciler.core.model import Catalogue
 from reconciler.documents.nearest import quoted, suggestion
 from reconciler.manifests.project import Project
 
@@ -21,18 +22,24 @@ class Refusal:
 class CredentialsChooser:
     """Answers for a project, each question once."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, catalogue: Catalogue) -> None:
         self._project = project
+        self._catalogue = catalogue
         self._refusals: dict[tuple[str, str, str], Refusal | None] = {}
 
-    def name(self, written: str | None, provider: str, *, manual: bool) -> str | None:
-        """The name that is written, else the default's; a manual trigger needs none. None where nothing says it."""
-        if written is not None:
-            return written
-        return "" if manual else self._project.default_credentials.get(provider)
+    def default(self, provider: str) -> str | None:
+        """The name of the credentials of triggers that name none."""
+        return self._project.default_credentials.get(provider)
+
+    def may_have_default(self, provider: str) -> bool:
+        """Whether a mistake in the project file may be why the provider has no default."""
+        return self._project.doubts.about("defaults", "credentials", provider)
 
     def refusal(self, name: str, provider: str, user: str) -> Refusal | None:
-        """Why `user` may not use the credentials `name` at `provider`; None where that is fine."""
+        """Why `user` may not use the credentials `name` at `provider`; None where that is fine.
+
+        A user or provider that is not known is empty, and not judged.
+        """
         key = (name, provider, user)
         if key not in self._refusals:
             self._refusals[key] = self._judge(name, provider, user)
@@ -41,13 +48,15 @@ class CredentialsChooser:
     def _judge(self, name: str, provider: str, user: str) -> Refusal | None:
         declared = self._project.credentials.get(name)
         if declared is None:
+            if self._project.doubts.about("credentials", name):
+                return None
             # The name is not shown: it may be a token that somebody wrote here by mistake.
             hint = suggestion(name, self._project.credentials)
             return Refusal("unknown_credentials", "no credentials of this name are declared", hint, in_project=True)
-        if declared.provider != provider:
+        if provider and declared.provider != provider and declared.provider in self._catalogue:
             message = f"the credentials {quoted(name)} are for {declared.provider}, not for {provider}"
             return Refusal("credentials", message, in_project=True)
-        if declared.users is not None and user not in declared.users:
+        if user and declared.users is not None and user not in declared.users:
             message = f"the user {quoted(user)} may not use the credentials {quoted(name)}"
             return Refusal("credentials_user", message, "add the user to the list 'users' of these credentials")
         return None

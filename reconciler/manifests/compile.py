@@ -10,6 +10,7 @@ from reconciler.core.errors import ConfigError, Location, Problem
 from reconciler.core.model import (
     NOTHING,
     Catalogue,
+    ProviderTraits,
     Secret,
     SecretOrigin,
     Subscriber,
@@ -22,10 +23,12 @@ from reconciler.documents.compose import Document
 from reconciler.documents.nearest import quoted, suggestion
 from reconciler.documents.positions import NodePath, path_text
 from reconciler.manifests.choices import CredentialsChooser
+from reconciler.manifests.gather import Shaped
 from reconciler.manifests.lookup import RuleBook
-from reconciler.manifests.models import Manifest, TriggerSpec
+from reconciler.manifests.models import TriggerSpec
 from reconciler.manifests.project import Project
 from reconciler.manifests.rules import TypeRules, canonical
+from reconciler.manifests.salvage import Doubts
 from reconciler.settings.secrets import parse_reference
 
 Fingerprint = Callable[[Secret], str]
@@ -41,18 +44,22 @@ class Compiled:
 
 
 def compile_manifests(
-    manifests: Iterable[tuple[Manifest, Document]], project: Project, catalogue: Catalogue, fingerprint: Fingerprint
+    manifests: Iterable[Shaped], project: Project, catalogue: Catalogue, fingerprint: Fingerprint
 ) -> Compiled:
-    """Compile; with any problem the triggers are incomplete and of no use."""
+    """Compile; the triggers are those in which nothing is wrong or in doubt."""
     compiler = _Compiler(project, catalogue, fingerprint)
-    for manifest, document in manifests:
-        compiler.take(manifest, document)
+    for shaped in manifests:
+        compiler.take(shaped)
     return Compiled(tuple(compiler.triggers), tuple(compiler.all_problems()), compiler.secrets)
 
 
 @dataclass(slots=True)
 class _Place:
-    """The trigger that is being compiled, and the problems found in it."""
+    """The trigger that is being compiled, and the problems found in it.
+
+    `user` is empty where it is not known; `settled` tells that user and subscriber are known, and that nothing in the
+    trigger is in `doubts`.
+    """
 
     document: Document
     index: int
@@ -60,6 +67,12 @@ class _Place:
     user: str
     subscriber: Subscriber
     problems: list[Problem]
+    doubts: Doubts
+    settled: bool
+
+    def doubtful(self, *path: str | int) -> bool:
+        """Whether the value at `path` inside the trigger is in doubt."""
+        return not self.settled and self.doubts.about("triggers", self.index, *path)
 
     def complain(self, code: str, message: str, path: NodePath = (), hint: str = "") -> None:
         """A problem with the value at `path` inside the trigger."""
@@ -85,7 +98,7 @@ class _Compiler:
         self._project = project
         self._fingerprint = fingerprint
         self._book = RuleBook(catalogue)
-        self._chooser = CredentialsChooser(project)
+        self._chooser = CredentialsChooser(project, catalogue)
         self._event_sets: dict[tuple[str, ...], frozenset[str]] = {}
         self._first: dict[tuple[Any, ...], Location] = {}
 
@@ -94,40 +107,57 @@ class _Compiler:
         yield from self._problems
         yield from self._book.problems
 
-    def take(self, manifest: Manifest, document: Document) -> None:
+    def take(self, shaped: Shaped) -> None:
         """Compile one manifest."""
-        user = manifest.user or self._project.default_user
-        if not user:
-            hint = "say it here or in defaults.user of the project file"
-            self._problems.append(Problem("missing_key", "the key 'user' is missing", document.locate(), "", hint))
-        subscriber = self._subscriber(manifest, document)
+        manifest, document, doubts = shaped.manifest, shaped.document, shaped.doubts
+        user = self._user(shaped)
+        subscriber = self._subscriber(shaped)
+        settled = user is not None and subscriber is not None
+        subscriber = subscriber or Subscriber(SubscriberKind.GRAPH, "")
         for index, spec in enumerate(manifest.triggers):
-            place = _Place(document, index, spec, user, subscriber, [])
+            certain = settled and not doubts.inside("triggers", index)
+            place = _Place(document, index, spec, user or "", subscriber, [], doubts, certain)
             self._trigger(place)
             self._problems += place.problems
 
-    def _subscriber(self, manifest: Manifest, document: Document) -> Subscriber:
-        graph, preset = manifest.graph, manifest.preset
+    def _user(self, shaped: Shaped) -> str | None:
+        """The user; empty where the project has a default that is in doubt, None where nobody knows."""
+        if shaped.doubts.about("user"):
+            return None
+        user = shaped.manifest.user or self._project.default_user
+        if user or self._project.doubts.about("defaults", "user"):
+            return user
+        hint = "say it here or in defaults.user of the project file"
+        message = "the key 'user' is missing"
+        self._problems.append(Problem("missing_key", message, shaped.document.locate(), "", hint))
+        return None
+
+    def _subscriber(self, shaped: Shaped) -> Subscriber | None:
+        """The graph or preset, or None where it is not known."""
+        graph, preset, document = shaped.manifest.graph, shaped.manifest.preset, shaped.document
+        if shaped.doubts.about("graph") or shaped.doubts.about("preset"):
+            return None
         if graph and preset:
             where = max(document.locate_key(("graph",)), document.locate_key(("preset",)))
             self._problems.append(Problem("subscriber", "expected 'graph' or 'preset', not both", where))
-        elif not graph and not preset:
+            return None
+        if not graph and not preset:
             message = "the key 'graph' or 'preset' is missing"
             self._problems.append(Problem("missing_key", message, document.locate()))
+            return None
         return Subscriber(SubscriberKind.PRESET, preset) if preset else Subscriber(SubscriberKind.GRAPH, graph or "")
 
     def _trigger(self, place: _Place) -> None:
         rules = self._rules(place)
         if rules is None:
             return
-        self._check_verified(place, rules)
         self._check_events(place, rules)
         manual = self._manual(place, rules)
-        credentials = self._credentials(place, manual)
+        credentials = self._credentials(place, manual=manual)
         self._check_options(place, rules)
         secret = self._secret(place, rules, manual)
         resources = tuple(self._resources(place, rules, manual))
-        if place.problems:
+        if place.problems or not place.settled:
             return
         location = place.location
         for path, resource in resources:
@@ -158,35 +188,49 @@ class _Compiler:
         self.triggers.append(trigger)
 
     def _rules(self, place: _Place) -> TypeRules | None:
+        """The checks of the trigger's type; where that is not known, what can be checked without it is checked here."""
         spec = place.spec
         provider = self._book.provider(spec.provider)
         if provider is None:
-            if not self._book.broken(spec.provider):
-                message = f"unknown provider {quoted(spec.provider)}"
-                place.complain("unknown_provider", message, ("provider",), self._book.provider_hint(spec.provider))
+            self._unknown_provider(place)
+            self._check_credentials(place, "")
             return None
-        if spec.type is None:
-            if len(provider.types) > 1:
-                names = ", ".join(sorted(provider.types))
-                place.complain("missing_key", f"the key 'type' is missing: {provider.name} has {names}")
-                return None
-            return self._book.rules(provider, next(iter(provider.types)))
-        if spec.type not in provider.types:
-            message = f"{provider.name} has no type {quoted(spec.type)}"
-            place.complain("unknown_type", message, ("type",), suggestion(spec.type, provider.types))
-            return None
-        return self._book.rules(provider, spec.type)
+        self._check_verified(place, provider)
+        kind = next(iter(provider.types)) if spec.type is None and len(provider.types) == 1 else spec.type
+        if kind is not None and kind in provider.types:
+            return self._book.rules(provider, kind)
+        self._unknown_type(place, provider)
+        self._check_credentials(place, provider.name)
+        return None
 
-    def _check_verified(self, place: _Place, rules: TypeRules) -> None:
-        name = rules.provider.name
-        if not rules.provider.verified and name not in self._project.allow_unverified:
+    def _unknown_provider(self, place: _Place) -> None:
+        name = place.spec.provider
+        known = self._book.broken(name) or place.doubtful("provider")
+        if not known and not self._project.doubts.inside("providers"):
+            hint = self._book.provider_hint(name)
+            place.complain("unknown_provider", f"unknown provider {quoted(name)}", ("provider",), hint)
+
+    def _unknown_type(self, place: _Place, provider: ProviderTraits) -> None:
+        name = place.spec.type
+        if name is not None:
+            message = f"{provider.name} has no type {quoted(name)}"
+            place.complain("unknown_type", message, ("type",), suggestion(name, provider.types))
+        elif not place.doubtful("type"):
+            names = ", ".join(sorted(provider.types))
+            place.complain("missing_key", f"the key 'type' is missing: {provider.name} has {names}")
+
+    def _check_verified(self, place: _Place, provider: ProviderTraits) -> None:
+        name = provider.name
+        if provider.verified or name in self._project.allow_unverified:
+            return
+        if not self._project.doubts.about("allow_unverified", name):
             message = f"deliveries of {name} carry no proof of their sender"
             hint = f"to accept them all the same, add {name} to allow_unverified in the project file"
             place.complain("unverified", message, ("provider",), hint)
 
     def _check_events(self, place: _Place, rules: TypeRules) -> None:
         for number, event in enumerate(place.spec.events):
-            if not rules.knows(event):
+            if not rules.knows(event) and not place.doubtful("events", number):
                 message = f"{rules.provider.name}/{rules.traits.name} has no event {quoted(event)}"
                 place.complain("unknown_event", message, ("events", number), rules.event_hint(event))
 
@@ -204,20 +248,35 @@ class _Compiler:
             place.complain("manual_only", message, ("manual",), "leave the key out, or write manual: true")
         return rules.traits.manual_only or bool(place.spec.manual)
 
-    def _credentials(self, place: _Place, manual: bool) -> str:
+    def _credentials(self, place: _Place, *, manual: bool) -> str:
+        """The name of the credentials, empty where there are none."""
         spec = place.spec
-        name = self._chooser.name(spec.credentials, spec.provider, manual=manual)
+        if spec.credentials is not None:
+            self._check_credentials(place, spec.provider)
+            return spec.credentials
+        if place.doubtful("credentials") or place.doubtful("manual"):
+            return ""
+        name = "" if manual else self._chooser.default(spec.provider)
         if name is None:
-            message = f"no credentials: name some, or declare a default for {spec.provider}"
-            place.complain("missing_credentials", message, (), "or write manual: true and paste the URL yourself")
+            if not self._chooser.may_have_default(spec.provider):
+                message = f"no credentials: name some, or declare a default for {spec.provider}"
+                place.complain("missing_credentials", message, (), "or write manual: true and paste the URL yourself")
             return ""
         refusal = self._chooser.refusal(name, spec.provider, place.user) if name else None
-        if refusal is not None and (spec.credentials is not None or not refusal.in_project):
-            path: NodePath = ("credentials",) if spec.credentials is not None else ()
-            place.complain(refusal.code, refusal.message, path, refusal.hint)
+        if refusal is not None and not refusal.in_project:
+            place.complain(refusal.code, refusal.message, (), refusal.hint)
         return name
 
+    def _check_credentials(self, place: _Place, provider: str) -> None:
+        """Whether the credentials that the trigger names are there for it; an empty provider is not known."""
+        written = place.spec.credentials
+        refusal = None if written is None else self._chooser.refusal(written, provider, place.user)
+        if refusal is not None:
+            place.complain(refusal.code, refusal.message, ("credentials",), refusal.hint)
+
     def _check_options(self, place: _Place, rules: TypeRules) -> None:
+        if place.doubtful("options"):
+            return
         for problem in rules.option_problems(place.spec.options):
             complain = place.complain_of_key if problem.on_key else place.complain
             complain("options", problem.message, ("options", *problem.path), problem.hint)
@@ -226,7 +285,9 @@ class _Compiler:
         reference = place.spec.secret
         if reference is None:
             return ""
-        if not manual:
+        if not manual and place.doubtful("manual"):
+            return ""
+        elif not manual:
             place.complain("secret", "only a manual trigger has a secret of its own: leave it out", ("secret",))
         elif rules.provider.secret_origin is SecretOrigin.NONE:
             place.complain("secret", f"deliveries of {rules.provider.name} are not verified with a secret", ("secret",))
@@ -264,11 +325,11 @@ class _Compiler:
             written = [(("resources", number), text) for number, text in enumerate(spec.resources)]
         elif manual or rules.traits.default_resource:
             yield (), "" if manual else rules.traits.default_resource
-        else:
+        elif not any(place.doubtful(key) for key in ("resource", "resources", "manual")):
             place.complain("missing_key", "the key 'resource' (or 'resources') is missing")
         for path, text in written:
             wrong = rules.resource_problem(text)
-            if wrong is not None:
+            if wrong is not None and not place.doubtful(*path):
                 place.complain("resource", wrong[0], path, wrong[1])
             yield path, text
 

@@ -36,6 +36,12 @@ def _checked_reference(text: str, info: ValidationInfo) -> str:
     return text
 
 
+def _one_part(text: str) -> str:
+    if "/" in text:
+        raise ValueError("a name must not hold '/': it would read as a further part of the webhook's address")
+    return text
+
+
 Line = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=LINE_PATTERN)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=NAME_PATTERN)]
 Reference = Annotated[str, AfterValidator(_checked_reference), Field(json_schema_extra={"pattern": REFERENCE_PATTERN})]
@@ -137,17 +143,21 @@ class TriggerSpec(_Spec):
     manual: bool | None = Field(
         default=None, description="True where a person pastes the URL: nothing is registered at the provider."
     )
-    name: str = Field(
+    name: Annotated[str, AfterValidator(_one_part)] = Field(
         default="",
         max_length=200,
         pattern=f"^$|{LINE_PATTERN}",
+        json_schema_extra={"not": {"pattern": "/"}},
         description="Tells several manual webhooks of one graph or preset and type apart.",
     )
     secret: Reference | None = Field(
         default=None, description="Reference to the secret that the vendor minted for a manual webhook."
     )
     options: dict[str, JsonValue] = Field(default_factory=dict, description="Options of the provider.")
-    protect: bool = Field(default=False, description="True where the webhook must not be removed.")
+    protect: bool | None = Field(
+        default=None,
+        description="True where the webhook must not be removed, false to lift that; left out, it stays as recorded.",
+    )
 
 
 class Manifest(_Spec):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,15 +10,14 @@ from pydantic import ValidationError
 
 from reconciler.core.errors import ConfigError, Location, Problem
 from reconciler.core.guard import Limits
-from reconciler.core.model import Json
 from reconciler.documents.compose import Document
 from reconciler.documents.nearest import nearest, quoted
 from reconciler.documents.positions import NodePath, path_text
 from reconciler.documents.reading import read_documents
 from reconciler.documents.validation import problems as validation_problems
-from reconciler.manifests.gather import gather
 from reconciler.manifests.models import RESERVED_KEYS, CredentialsSpec, ProjectFile, checked_state
 from reconciler.manifests.overlay import Overlay
+from reconciler.manifests.salvage import NO_DOUBTS, Doubts, salvage
 from reconciler.settings.credentials import CredentialsDeclaration
 from reconciler.settings.environment import Settings
 from reconciler.settings.secrets import STATE_FOLDER, SecretReader, parse_reference
@@ -26,6 +25,8 @@ from reconciler.settings.secrets import STATE_FOLDER, SecretReader, parse_refere
 DEFAULT_FILE = "reconciler.yaml"
 
 _SQLITE = "sqlite:///"
+_ANYTHING = (("credentials",), ("defaults",), ("providers",), ("allow_unverified",))
+"""What manifests rely on and a file that cannot be read may have said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,7 @@ class Project:
     `root` is the folder of the first project file: every relative path of every project file is relative to it, so an
     overlay means the same wherever it lies. `base_url` is None where nobody says it. `state` is the URL of the store,
     an SQLite path made absolute; `key_file` lies beside an SQLite store. `files` are the project files.
+    With `doubts`, about values at these paths of the project files, it serves to check manifests and nothing else.
     """
 
     root: Path
@@ -52,6 +54,7 @@ class Project:
     allow_unverified: frozenset[str]
     settings: Settings = field(repr=False)
     overlay: Overlay = field(repr=False)
+    doubts: Doubts = NO_DOUBTS
 
     @property
     def secrets(self) -> SecretReader:
@@ -67,34 +70,65 @@ class Project:
         return Problem(code, message, self.locate(path), path_text(path), hint)
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A project as far as its files are right, None where they say nothing, and everything that is wrong with them."""
+
+    project: Project | None
+    problems: tuple[Problem, ...]
+
+
 def load_project(paths: Sequence[Path], settings: Settings) -> Project:
     """Read the project files, later ones over earlier ones; the environment goes before them.
 
-    Raises `ConfigError` with every problem of all of them and, where they can still be found, of the manifests. A
-    missing base URL is no problem here: who needs one asks for it.
+    Raises `ConfigError` with every problem of all of them. A missing base URL is no problem here: who needs one asks
+    for it.
     """
+    reading = read_project(paths, settings)
+    if reading.project is None or reading.problems:
+        raise ConfigError(reading.problems)
+    return reading.project
+
+
+def read_project(paths: Sequence[Path], settings: Settings) -> Reading:
+    """As `load_project`, and what is right in wrong files, so that the manifests can be checked as well."""
     root = paths[0].absolute().parent
     documents, problems = _read(paths, root)
     if not documents:
-        raise ConfigError(tuple(problems))
+        return Reading(None, tuple(problems))
     overlay = Overlay(tuple(documents))
-    reader = _reader(root, settings)
     state = settings.state and _environment_state(settings.state, problems)
+    # A file that could not be read may say anything that the others do not say.
+    complete = len(documents) == len(paths)
+    model, doubts, found = _validated(overlay, _reader(root, settings))
+    told = {problem.location for problem in problems}
+    problems += [
+        problem for problem in found if problem.location not in told and (complete or problem.code != "missing_key")
+    ]
+    if model is None:
+        return Reading(None, tuple(problems))
+    missing = dict(_missing_folders(model, overlay, root, doubts))
+    problems += missing.values()
+    doubts = doubts.also([*missing, *(() if complete else _ANYTHING)])
+    if doubts.inside("allow_unverified"):
+        # Which provider a wrong entry means is not known, so it may be any.
+        doubts = doubts.also([("allow_unverified",)])
+    files = tuple(path.absolute() for path in paths)
+    return Reading(_project(model, overlay, settings, files, state or model.state, doubts), tuple(problems))
+
+
+def _validated(overlay: Overlay, reader: SecretReader) -> tuple[ProjectFile | None, Doubts, list[Problem]]:
     try:
-        model = ProjectFile.model_validate(overlay.value, context=reader)
+        return ProjectFile.model_validate(overlay.value, context=reader), NO_DOUBTS, []
     except ValidationError as error:
         found = validation_problems(error, overlay, ProjectFile, RESERVED_KEYS)
-        problems += (_with_credentials_hint(problem) for problem in found)
-        problems += gather(_entries(overlay.value), overlay, paths, reader).problems
-        raise ConfigError(tuple(problems)) from None
-    problems += _missing_folders(model, overlay, root)
-    if problems:
-        problems += gather(model.manifests, overlay, paths, reader).problems
-        raise ConfigError(tuple(problems))
-    return _project(model, overlay, settings, tuple(path.absolute() for path in paths), state or model.state)
+        model, doubts = salvage(ProjectFile, overlay.value, error) or (None, NO_DOUBTS)
+        return model, doubts, [_with_credentials_hint(problem) for problem in found]
 
 
-def _project(model: ProjectFile, overlay: Overlay, settings: Settings, files: tuple[Path, ...], state: str) -> Project:
+def _project(
+    model: ProjectFile, overlay: Overlay, settings: Settings, files: tuple[Path, ...], state: str, doubts: Doubts
+) -> Project:
     root = files[0].parent
     store = root / state.removeprefix(_SQLITE) if state.startswith(_SQLITE) else None
     return Project(
@@ -105,25 +139,33 @@ def _project(model: ProjectFile, overlay: Overlay, settings: Settings, files: tu
         state=f"{_SQLITE}{store}" if store else state,
         key_file=store.with_name("key") if store else root / STATE_FOLDER / "key",
         manifests=tuple(model.manifests),
-        providers=tuple(root / folder for folder in model.providers),
-        credentials={name: _declaration(name, spec, overlay) for name, spec in model.credentials.items()},
+        providers=tuple(root / folder for _, folder in _certain(model.providers, "providers", doubts)),
+        credentials={name: _declaration(name, spec, overlay, doubts) for name, spec in model.credentials.items()},
         default_user=model.defaults.user or "",
         default_credentials=dict(model.defaults.credentials),
         limits=Limits(**model.guards.model_dump()),
-        allow_unverified=frozenset(model.allow_unverified),
+        allow_unverified=frozenset(name for _, name in _certain(model.allow_unverified, "allow_unverified", doubts)),
         settings=settings,
         overlay=overlay,
+        doubts=doubts,
     )
 
 
-def _declaration(name: str, spec: CredentialsSpec, overlay: Overlay) -> CredentialsDeclaration:
+def _certain(entries: Sequence[str], key: str, doubts: Doubts) -> list[tuple[int, str]]:
+    """The entries of a list that are right and mean something, with their indexes."""
+    return [(index, entry) for index, entry in enumerate(entries) if (key, index) not in doubts.paths]
+
+
+def _declaration(name: str, spec: CredentialsSpec, overlay: Overlay, doubts: Doubts) -> CredentialsDeclaration:
+    place = ("credentials", name)
+    users_in_doubt = {(*place, "users")} & (doubts.paths | doubts.around)
     return CredentialsDeclaration(
         name=name,
-        provider=spec.provider,
+        provider="" if (*place, "provider") in doubts.paths else spec.provider,
         fields={key: parse_reference(text) for key, text in spec.references.items()},
         api_url=spec.api_url or "",
-        users=None if spec.users is None else frozenset(spec.users),
-        location=overlay.locate(("credentials", name)),
+        users=None if spec.users is None or users_in_doubt else frozenset(spec.users),
+        location=overlay.locate(place),
     )
 
 
@@ -138,11 +180,27 @@ def _read(paths: Sequence[Path], root: Path) -> tuple[list[Document], list[Probl
         shown = path.absolute()
         name = shown.relative_to(root).as_posix() if shown.is_relative_to(root) else str(path)
         composition = read_documents(path, name)
-        problems += composition.problems
+        problems += (_with_the_folder(problem, shown) for problem in composition.problems)
         for extra in composition.documents[1:]:
             problems.append(Problem("documents", "a project file holds one document only", extra.locate()))
         documents += composition.documents[:1]
     return documents, problems
+
+
+def _with_the_folder(problem: Problem, path: Path) -> Problem:
+    """A project file that is not there is most often looked for in the wrong folder."""
+    if problem.code != "missing_file":
+        return problem
+    folder = path.parent.resolve()
+    if folder.is_dir():
+        message = f"there is no project file {path.name!r} in the folder {folder}"
+    else:
+        message = f"there is no folder {folder}, where the project file was looked for"
+    hint = (
+        "name the folder of your project: `reconcile -C FOLDER validate`; "
+        "`reconcile schema project` tells what a project file holds"
+    )
+    return replace(problem, message=message, hint=hint)
 
 
 def _environment_state(text: str, problems: list[Problem]) -> str:
@@ -153,16 +211,11 @@ def _environment_state(text: str, problems: list[Problem]) -> str:
         return ""
 
 
-def _entries(value: Json) -> list[str]:
-    """Those entries of `manifests:` that can be looked at although the project file is wrong elsewhere."""
-    entries = value.get("manifests") if isinstance(value, dict) else None
-    return [entry for entry in entries if isinstance(entry, str) and entry] if isinstance(entries, list) else []
-
-
-def _missing_folders(model: ProjectFile, overlay: Overlay, root: Path) -> list[Problem]:
+def _missing_folders(
+    model: ProjectFile, overlay: Overlay, root: Path, doubts: Doubts
+) -> Iterator[tuple[NodePath, Problem]]:
     """Folders of `providers:` that are not there, or not below the project's folder."""
-    problems = []
-    for index, folder in enumerate(model.providers):
+    for index, folder in _certain(model.providers, "providers", doubts):
         path = ("providers", index)
         real = (root / folder).resolve()
         if not real.is_relative_to(root.resolve()):
@@ -171,8 +224,7 @@ def _missing_folders(model: ProjectFile, overlay: Overlay, root: Path) -> list[P
             message = f"there is no folder {quoted(folder)} beside the project file"
         else:
             continue
-        problems.append(Problem("providers", message, overlay.locate(path), path_text(path)))
-    return problems
+        yield path, Problem("providers", message, overlay.locate(path), path_text(path))
 
 
 def _with_credentials_hint(problem: Problem) -> Problem:

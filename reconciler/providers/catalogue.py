@@ -19,6 +19,7 @@ from reconciler.documents.validation import problems as told
 from reconciler.providers.blocks.base import NAME_PATTERN
 from reconciler.providers.definition import Definition, definition
 from reconciler.providers.traits import provider_traits
+from reconciler.settings.urls import ApiHome
 
 _NAME: Final = re.compile(NAME_PATTERN)
 
@@ -73,12 +74,12 @@ class Definitions(Mapping[str, Definition]):
                     found.extend(error.problems)
         return tuple(found)
 
-    def trusted_hosts(self, name: str) -> frozenset[str]:
-        """The API hosts that credentials may be sent to without the operator's leave: those a built-in names.
-
-        A project's own definition vouches for none, for whoever edits the project writes it.
-        """
-        return self[name].hosts if self._sources[name].builtin else frozenset()
+    def api_home(self, name: str) -> ApiHome:
+        """Where a provider's API is. Only a built-in definition vouches for its hosts."""
+        if name not in self:
+            return ApiHome()
+        found = self[name]
+        return ApiHome(found.api.url if found.api else "", found.hosts if self._sources[name].builtin else ())
 
     @property
     def traits(self) -> Catalogue:

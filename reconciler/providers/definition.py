@@ -72,7 +72,7 @@ class Definition(Block):
     @cached_property
     def hosts(self) -> frozenset[str]:
         """The hosts that the vendor serves its API from: credentials may be sent there without further leave."""
-        return frozenset({urlsplit(self.api.url).netloc, *self.api.hosts}) if self.api else frozenset()
+        return frozenset({urlsplit(self.api.url).hostname or "", *self.api.hosts}) if self.api else frozenset()
 
     def events_of(self, type_name: str) -> dict[str, str]:
         """The events of one type, in the definition's order, each with its sentence."""

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from reconciler.core.errors import ConfigError, Location, Problem
 from reconciler.core.model import Secret
 from reconciler.core.ports import Credentials
 from reconciler.settings.secrets import SecretReader, SecretReference
-from reconciler.settings.urls import check_api_host
+from reconciler.settings.urls import ApiHome, check_api
 
 NOWHERE = Location("", 0, 0)
 
-ApiHosts = Callable[[str], Collection[str]]
-"""Provider name to the API hosts that its built-in definition names."""
+ApiHomes = Callable[[str], ApiHome]
+"""Provider name to where its API is, and which hosts need no leave."""
 
 
-def no_hosts(_: str) -> Collection[str]:
-    """Knows no API host: every `api_url` but loopback needs RECONCILER_ALLOWED_HOSTS."""
-    return ()
+def no_homes(_: str) -> ApiHome:
+    """Knows no API: every `api_url` but loopback needs RECONCILER_ALLOWED_HOSTS."""
+    return ApiHome()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class DeclaredCredentials:
     declarations: Mapping[str, CredentialsDeclaration]
     reader: SecretReader
     allowed_hosts: frozenset[str] = frozenset()
-    api_hosts: ApiHosts = no_hosts
+    api_homes: ApiHomes = no_homes
 
     def get(self, name: str) -> Credentials | None:
         """The credentials, or None where they are not declared.
@@ -52,11 +52,10 @@ class DeclaredCredentials:
         declaration = self.declarations.get(name)
         if declaration is None:
             return None
-        if declaration.api_url:
-            try:
-                check_api_host(declaration.api_url, self.api_hosts(declaration.provider), self.allowed_hosts)
-            except ValueError as error:
-                raise self._problem(declaration, "api_url", str(error)) from None
+        try:
+            check_api(self.api_homes(declaration.provider), declaration.api_url, self.allowed_hosts)
+        except ValueError as error:
+            raise self._problem(declaration, "api_url", str(error)) from None
         return Credentials(
             name=name,
             provider=declaration.provider,

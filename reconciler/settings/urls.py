@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 _NOT_IN_URLS = re.compile(r"[\s\x00-\x20\x7f-\x9f\\]")
@@ -32,6 +33,26 @@ def is_loopback(name: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return name == "localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiHome:
+    """Where a provider's API is: the `root` of its definition, and the `hosts` that need no leave of the operator.
+
+    A project's own definition vouches for no host, for whoever edits the project writes it.
+    """
+
+    root: str = ""
+    hosts: Collection[str] = ()
+
+
+def check_api(home: ApiHome, api_url: str, allowed: Collection[str]) -> None:
+    """Refuse to send credentials to where calls would go, unless it is vouched for. Raises `ValueError`.
+
+    Calls go to `api_url` of the credentials, else to the root of the definition.
+    """
+    if url := api_url or home.root:
+        check_api_host(url, home.hosts, allowed)
 
 
 def check_api_host(url: str, known: Collection[str], allowed: Collection[str]) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconciler.core.errors import ConfigError
 from reconciler.core.fold import fold
-from reconciler.core.model import Desired, Secret, Trigger
+from reconciler.core.model import Desired, Secret
 from reconciler.manifests.load import load_triggers
-from reconciler.manifests.project import DEFAULT_FILE, Project, load_project
+from reconciler.manifests.project import DEFAULT_FILE, Project, load_project, read_project
 from reconciler.providers.catalogue import Definitions, known_definitions
 from reconciler.settings.environment import read_settings
 from reconciler.wiring.inputs import Inputs
@@ -27,20 +27,33 @@ class Loaded:
 
 
 def load(inputs: Inputs) -> Loaded:
-    """The project with its manifests. Raises `ConfigError` with every problem of all files and the environment."""
-    project = load_project_of(inputs)
+    """The project with its manifests. Raises `ConfigError` with every problem of all files and the environment.
+
+    What is right is checked whatever is wrong beside it, so nothing has to be mended before the rest is told.
+    """
+    reading = read_project(_files(inputs), read_settings(inputs.environment))
+    project = reading.project
+    if project is None:
+        raise ConfigError(reading.problems)
     definitions = known_definitions(project.providers)
+    if definitions.problems:
+        project = replace(project, doubts=project.doubts.also([("providers",)]))
     names = _SecretNames()
-    folded = fold(_triggers(project, definitions, names), definitions.traits)
-    if folded.problems:
-        raise ConfigError(folded.problems)
+    loaded = load_triggers(project, definitions.traits, names, definitions.api_home)
+    folded = fold(loaded.triggers, definitions.traits)
+    problems = (*definitions.check(), *reading.problems, *loaded.problems, *folded.problems)
+    if problems:
+        raise ConfigError(tuple(dict.fromkeys(problems)))
     return Loaded(project=project, definitions=definitions, desired=folded.desired, secrets=names.secrets)
 
 
 def load_project_of(inputs: Inputs) -> Project:
     """The project alone. Raises `ConfigError` with every problem of its files and of the environment."""
-    files = inputs.files or (Path(DEFAULT_FILE),)
-    return load_project([inputs.directory / file for file in files], read_settings(inputs.environment))
+    return load_project(_files(inputs), read_settings(inputs.environment))
+
+
+def _files(inputs: Inputs) -> list[Path]:
+    return [inputs.directory / file for file in inputs.files or (Path(DEFAULT_FILE),)]
 
 
 class _SecretNames:
@@ -57,14 +70,3 @@ class _SecretNames:
         name = self._names.setdefault(secret, f"supplied-{len(self._names) + 1}")
         self.secrets[name] = secret
         return name
-
-
-def _triggers(project: Project, definitions: Definitions, names: _SecretNames) -> tuple[Trigger, ...]:
-    own = definitions.check()
-    try:
-        loaded = load_triggers(project, definitions.traits, names, definitions.trusted_hosts)
-    except ConfigError as error:
-        raise ConfigError(tuple(dict.fromkeys((*own, *error.problems)))) from None
-    if own:
-        raise ConfigError(own)
-    return loaded.triggers

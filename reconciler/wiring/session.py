@@ -144,7 +144,7 @@ def _credentials(loaded: Loaded) -> DeclaredCredentials:
         declarations=project.credentials,
         reader=project.secrets,
         allowed_hosts=project.settings.allowed_hosts,
-        api_hosts=loaded.definitions.trusted_hosts,
+        api_homes=loaded.definitions.api_home,
     )
 
 

@@ -35,7 +35,7 @@ from reconciler.wiring.inputs import Inputs
 from reconciler.wiring.loading import Loaded
 from reconciler.wiring.loading import load as load_files
 from tests.cli.support import CANARIES, Project, process_environment, serving
-from tests.docs.pages import OURS, ROOT, Block, blocks, code, codes, commands, is_shown, page, prose, table
+from tests.docs.pages import OURS, ROOT, Block, blocks, code, codes, commands, is_shown, prose, table
 from tests.support.sandboxes import Receiver
 
 TAGS = {"yaml project", "yaml manifest", "yaml overlay", "yaml provider", "yaml provider-part"}
@@ -131,15 +131,13 @@ def test_reserved_words_are_refused_as_such() -> None:
             definition(changed)
 
 
-def test_the_page_tells_whether_a_definitions_own_host_needs_leave(tmp_path: Path) -> None:
-    """The known limit is told as long as it is there, and no longer."""
+def test_a_definitions_own_host_needs_the_operators_leave(tmp_path: Path) -> None:
+    """As the page says: whoever can edit the project must not be able to send a secret elsewhere."""
     project_of("provider-format", tmp_path)
-    try:
+    with pytest.raises(
+        ConfigError, match=r"credentials\.acme-forge\.provider: .*'api\.forge\.example'.*RECONCILER_ALLOWED_HOSTS"
+    ):
         loaded(tmp_path, environment={})
-        free = True
-    except ConfigError:
-        free = False
-    assert free == ("**Known limit.**" in page("provider-format"))
 
 
 def test_the_plan_is_valid_by_its_schema() -> None:

@@ -14,6 +14,7 @@ from reconciler.manager.manager import WebhookManager
 from reconciler.manager.ports import ManagerPorts
 from reconciler.manager.settings import ManagerSettings
 from reconciler.manager.webhook import Webhook
+from reconciler.settings.urls import ApiHome
 from reconciler.system import SystemEntropy
 from reconciler.testing.memory_provider import Held, MemoryProvider
 from reconciler.testing.memory_store import MemoryStore
@@ -92,7 +93,7 @@ class Platform:
             aclose=self._aclose,
             clock=StillClock(),
             entropy=SystemEntropy(),
-            api_hosts=frozenset({"api.acme.example"}),
+            api_home=ApiHome("https://api.acme.example", frozenset({"api.acme.example"})),
         )
         return WebhookManager.with_ports(replace(self.settings, **changes), ports)
 

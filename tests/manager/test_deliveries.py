@@ -9,7 +9,7 @@ import pytest
 from reconciler.core.errors import BlockedError, ConfigError, ProviderError
 from reconciler.core.model import Secret
 from reconciler.manager.errors import ForeignWebhookError, VerificationError, WebhookNotFoundError
-from reconciler.verify.delivery import DeliveryError
+from reconciler.verify.body import DeliveryError
 from reconciler.verify.schemes import Unverified
 from tests.manager.support import SCOPE, Incoming, Platform, delivery, other
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
 
-import pytest
-
-from reconciler.core.errors import ConfigError
+from reconciler.core.errors import ConfigError, Problem
 from reconciler.core.model import (
+    Catalogue,
     EventTraits,
     OptionTraits,
     ProviderTraits,
@@ -18,8 +17,9 @@ from reconciler.core.model import (
     TypeTraits,
 )
 from reconciler.manifests.load import Loaded, load_triggers
-from reconciler.manifests.project import Project, load_project
+from reconciler.manifests.project import Project, load_project, read_project
 from reconciler.settings.environment import read_settings
+from reconciler.settings.urls import ApiHome
 
 EVENTS = EventTraits(names={"issues": "", "pull_request": "", "push": ""}, separator=".", wildcard="*")
 ALL = frozenset({"create", "list", "update", "delete"})
@@ -102,13 +102,24 @@ class Folder:
 
     def compile(self, hosts: Mapping[str, set[str]] | None = None) -> Loaded:
         """The compiled manifests."""
-        return load_triggers(self.load(), CATALOGUE, _fingerprint, lambda provider: (hosts or {}).get(provider, set()))
+        loaded = load_triggers(
+            self.load(), CATALOGUE, _fingerprint, lambda provider: ApiHome(hosts=(hosts or {}).get(provider, set()))
+        )
+        assert loaded.problems == ()
+        return loaded
 
-    def refusal(self, *files: str) -> list[str]:
+    def problems(self, *files: str, catalogue: Catalogue = CATALOGUE) -> list[Problem]:
+        """Every problem of the project and its manifests, in order."""
+        names = files or ("reconciler.yaml",)
+        reading = read_project([self.root / name for name in names], read_settings(self.environment))
+        compiled = load_triggers(reading.project, catalogue, _fingerprint) if reading.project else None
+        return list(ConfigError((*reading.problems, *(compiled.problems if compiled else ()))).problems)
+
+    def refusal(self, *files: str, catalogue: Catalogue = CATALOGUE) -> list[str]:
         """Every problem of loading and compiling, as a person reads it."""
-        with pytest.raises(ConfigError) as caught:
-            load_triggers(self.load(*files), CATALOGUE, _fingerprint)
-        return [str(problem) for problem in caught.value.problems]
+        told = [str(problem) for problem in self.problems(*files, catalogue=catalogue)]
+        assert told
+        return told
 
 
 def _fingerprint(secret: Secret) -> str:

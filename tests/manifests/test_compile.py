@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from reconciler.core.errors import Location
 from reconciler.core.model import Secret, Subscriber, SubscriberKind, Trigger, WebhookKey
 from tests.manifests.support import PROJECT, Folder
@@ -43,6 +45,14 @@ def test_a_full_trigger_is_compiled(folder: Folder) -> None:
             location=Location("webhooks/a.yaml", 4, 5),
         ),
     )
+
+
+@pytest.mark.parametrize(("said", "protect"), [("", None), (", protect: true", True), (", protect: false", False)])
+def test_protect_is_said_or_left_out(folder: Folder, said: str, protect: bool | None) -> None:
+    """Silence is kept apart from `false`, which lifts a protection."""
+    folder.manifest(f"graph: G\ntriggers: [{{provider: chat, events: [push]{said}}}]\n")
+    (trigger,) = folder.compile().triggers
+    assert trigger.protect is protect
 
 
 def test_user_and_credentials_come_from_the_defaults(folder: Folder) -> None:

@@ -187,17 +187,15 @@ def test_project_files_that_cannot_be_read_are_all_told(folder: Folder) -> None:
     assert "two.yaml:3:1: a project file holds one document only" in told
 
 
-def test_problems_of_the_project_file_do_not_hide_those_of_manifests(folder: Folder) -> None:
-    """All problems of all files come in one run."""
-    folder.write("reconciler.yaml", "version: 2\nscope: s\nmanifests: [webhooks, gone]\n")
-    folder.manifest("graph: g\ntrigers: []\n")
-    told = folder.refusal()
-    assert [line.split(": ")[0] for line in told] == [
-        "reconciler.yaml:1:10",
-        "reconciler.yaml:3:23",
-        "webhooks/a.yaml:1:1",
-        "webhooks/a.yaml:2:1",
-    ]
+def test_a_missing_project_file_tells_where_it_was_looked_for(folder: Folder) -> None:
+    """The folder is shown, whether it is there or not, and the commands to go on with."""
+    root = folder.root.resolve()
+    (told,) = folder.refusal("gone.yaml")
+    assert told.startswith(f"gone.yaml:1:1: there is no project file 'gone.yaml' in the folder {root} (")
+    assert "`reconcile -C FOLDER validate`" in told
+    assert "`reconcile schema project`" in told
+    (told,) = folder.refusal("gone/reconciler.yaml")
+    assert f"there is no folder {root}/gone, where the project file was looked for" in told
 
 
 def test_a_project_does_not_show_secrets(folder: Folder) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from reconciler.core.errors import ConfigError, Location, Problem
 from reconciler.core.model import ProviderTraits, SecretOrigin, TypeTraits
-from reconciler.manifests.load import load_triggers
 from tests.manifests.support import CATALOGUE, EVENTS, PROJECT, Folder
 
 OK = "provider: forge, type: repo, resource: a/b, events: [push]"
@@ -73,6 +72,11 @@ PAPER = "provider: paper, events: [sent]"
             ".provider: deliveries of naked carry no proof of their",
         ),
         ("provider: naked, events: [push], manual: true", "naked", "add naked to allow_unverified in the project file"),
+        (
+            f"{PAPER}, name: a/b",
+            "a/b",
+            ".name: a name must not hold '/': it would read as a further part of the webhook's",
+        ),
         (f"{FORGE}, manual: true, name: ' x', events: [push]", "' x'", ".name: does not have the expected form"),
     ],
 )
@@ -145,6 +149,7 @@ def test_all_problems_of_all_files_come_in_one_run(folder: Folder) -> None:
         "reconciler.yaml:4:23",
         "webhooks/a.yaml:2:1",
         "webhooks/b.yaml:2:12",
+        "webhooks/b.yaml:2:12",
         "webhooks/b.yaml:2:30",
         "webhooks/c.yaml:2:86",
         "webhooks/c.yaml:5:23",
@@ -210,9 +215,8 @@ def test_options_that_a_type_needs_are_missed(folder: Folder) -> None:
     kind = TypeTraits(name="x", events=EVENTS, options_schema={"required": ["mode"]})
     needy = ProviderTraits(name="needy", title="", types={"x": kind}, secret_origin=SecretOrigin.VENDOR)
     folder.manifest("graph: G\ntriggers:\n- {provider: needy, events: [push]}\n")
-    with pytest.raises(ConfigError) as caught:
-        load_triggers(folder.load(), {**CATALOGUE, "needy": needy}, str)
-    assert str(caught.value) == "webhooks/a.yaml:3:3: triggers[0].options: missing: mode"
+    told = folder.refusal(catalogue={**CATALOGUE, "needy": needy})
+    assert told == ["webhooks/a.yaml:3:3: triggers[0].options: missing: mode"]
 
 
 @pytest.mark.parametrize(
@@ -241,9 +245,8 @@ def test_each_rule_of_an_options_schema_has_its_words(
     kind = TypeTraits(name="x", events=EVENTS, options_schema={"properties": {"o": schema}})
     picky = ProviderTraits(name="picky", title="", types={"x": kind}, secret_origin=SecretOrigin.VENDOR)
     folder.manifest(f"graph: G\ntriggers:\n- {{provider: picky, events: [push], options: {{o: {value}}}}}\n")
-    with pytest.raises(ConfigError) as caught:
-        load_triggers(folder.load(), {"picky": picky, **CATALOGUE}, str)
-    assert str(caught.value) == f"webhooks/a.yaml:3:50: triggers[0].options.o: {expected}"
+    told = folder.refusal(catalogue={"picky": picky, **CATALOGUE})
+    assert told == [f"webhooks/a.yaml:3:50: triggers[0].options.o: {expected}"]
 
 
 class BrokenCatalogue(dict[str, ProviderTraits]):
@@ -260,9 +263,8 @@ def test_a_definition_that_cannot_be_read_is_told_once(folder: Folder) -> None:
     """Triggers of a broken provider add nothing to the problem of its definition, and hide no other problem."""
     triggers = "".join(f"- {{provider: {name}, events: [x]}}\n" for name in ("broken", "broken", "zzz"))
     folder.manifest(f"graph: G\ntriggers:\n{triggers}")
-    with pytest.raises(ConfigError) as caught:
-        load_triggers(folder.load(), BrokenCatalogue(CATALOGUE), str)
-    assert [problem.code for problem in caught.value.problems] == ["definition", "unknown_provider"]
+    problems = folder.problems(catalogue=BrokenCatalogue(CATALOGUE))
+    assert [problem.code for problem in problems] == ["definition", "unknown_provider"]
 
 
 def test_a_wrong_place_in_a_list_of_options_is_found(folder: Folder) -> None:

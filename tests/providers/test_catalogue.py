@@ -9,6 +9,7 @@ import pytest
 from reconciler.core.errors import ConfigError
 from reconciler.core.model import ProviderTraits
 from reconciler.providers.catalogue import Definitions, known_definitions, load
+from reconciler.settings.urls import ApiHome
 from tests.providers.support import FOLDER, NAMES
 
 MINIMAL = """\
@@ -85,8 +86,9 @@ def test_a_project_adds_its_own(tmp_path: Path) -> None:
 
     assert definitions["acme"].title == "Acme"
     assert definitions.check() == ()
-    assert definitions.trusted_hosts("acme") == frozenset()
-    assert definitions.trusted_hosts("github") == {"api.github.com"}
+    assert set(definitions.api_home("acme").hosts) == set()
+    assert definitions.api_home("nobody") == ApiHome()
+    assert definitions.api_home("github").hosts == {"api.github.com"}
 
 
 def test_a_built_in_name_is_not_shadowed(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from reconciler.core.model import Secret
 from reconciler.core.ports import CredentialStore
 from reconciler.settings.credentials import CredentialsDeclaration, DeclaredCredentials
 from reconciler.settings.secrets import SecretReader, SecretReference
+from reconciler.settings.urls import ApiHome
 
 
 def store(root: Path, environment: dict[str, str], api_url: str = "") -> CredentialStore:
@@ -23,7 +24,9 @@ def store(root: Path, environment: dict[str, str], api_url: str = "") -> Credent
         location=Location("reconciler.yaml", 5, 3),
     )
     return DeclaredCredentials(
-        {"main": declaration}, SecretReader(root, environment), api_hosts=lambda _: {"api.acme.dev"}
+        {"main": declaration},
+        SecretReader(root, environment),
+        api_homes=lambda _: ApiHome("https://api.acme.dev", {"api.acme.dev"}),
     )
 
 
@@ -64,3 +67,15 @@ def test_no_secret_is_resolved_for_a_host_that_is_not_allowed(tmp_path: Path) ->
     """The host is checked before any secret is read."""
     with pytest.raises(ConfigError, match="RECONCILER_ALLOWED_HOSTS"):
         store(tmp_path, {}, "https://evil.dev").get("main")
+
+
+def test_a_definitions_own_host_is_not_vouched_for_by_itself(tmp_path: Path) -> None:
+    """No `api_url`, but a definition of the project's own that leads elsewhere: the secret is not even read."""
+    declaration = CredentialsDeclaration(
+        name="main", provider="evil", fields={"token": SecretReference("env", "CANARY")}
+    )
+    store = DeclaredCredentials(
+        {"main": declaration}, SecretReader(tmp_path, {}), api_homes=lambda _: ApiHome("https://evil.example")
+    )
+    with pytest.raises(ConfigError, match=r"evil\.example.*RECONCILER_ALLOWED_HOSTS"):
+        store.get("main")
