@@ -46,14 +46,18 @@ def wish(desired: Desired, recorded: Recorded, url: str, traits: TypeTraits) -> 
     """Desired against recorded: what the manifests, or the base URL, ask to be changed."""
     changes: list[Change] = []
     _add(changes, "credentials", recorded.key.credentials, desired.key.credentials)
-    _add(changes, "events", sorted(recorded.events), sorted(desired.events))
+    if recorded.events != desired.events:
+        changes.append(Change("events", sorted(recorded.events), sorted(desired.events)))
     _add(changes, "url", recorded.url, url)
-    changes += _option_changes(recorded.options, desired.options, traits)
+    if recorded.options != desired.options:
+        changes += _option_changes(recorded.options, desired.options, traits)
     if desired.secret and desired.secret != recorded.secret:
         changes.append(Change("secret", recorded.secret[:8] or None, desired.secret[:8]))
     if desired.protect is not None:
         _add(changes, "protect", recorded.protect, desired.protect)
-    _add(changes, "triggers", relations_document(recorded.relations), relations_document(desired.relations))
+    if recorded.relations != desired.relations:
+        before, after = relations_document(recorded.relations), relations_document(desired.relations)
+        _add(changes, "triggers", before, after)
     return tuple(sorted(changes, key=lambda change: change.field))
 
 

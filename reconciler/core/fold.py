@@ -43,9 +43,11 @@ def fold(triggers: Iterable[Trigger], catalogue: Catalogue) -> Folded:
     problems: list[Problem] = []
     for key in sorted(shared):
         traits = catalogue[key.provider].types[key.type]
-        group = sorted(shared[key], key=_order)
+        group = shared[key]
+        if len(group) > 1:
+            group.sort(key=_order)
+            problems.extend(_disagreements(group, key.address()))
         desired.append(_merge(key, group, traits))
-        problems.extend(_disagreements(group, key.address()))
     return Folded(tuple(desired), tuple(problems))
 
 
