@@ -5,20 +5,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types imports unit wheel schemas clean
+.PHONY: demo test lint types imports unit docs wheel schemas reference clean
 
 # Set itself up and run the main job end to end, against stand-ins of the providers on loopback.
 demo: $(READY)
 	@PATH="$(abspath $(BIN)):$$PATH" bash scripts/demo.sh
 
 # Every quality gate, in the order in which they fail fastest.
-test: lint types imports unit wheel
+test: lint types imports docs unit wheel
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[sandbox]" --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[sandbox]" --group dev --group docs
 	@touch $@
 
 lint: $(READY)
@@ -35,6 +35,10 @@ unit: $(READY)
 	$(BIN)/pytest -n 2 --cov --cov-report=term --cov-fail-under=95
 	$(BIN)/coverage report --include='reconciler/core/*,reconciler/verify/*,reconciler/engine/*' --fail-under=100
 
+# The documentation as a site in build/site; every warning is an error.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 # The wheel, installed with nothing else and run where there is no source tree.
 wheel: $(READY)
 	@PYTHON="$(abspath $(BIN)/python)" bash scripts/check_wheel.sh
@@ -42,6 +46,10 @@ wheel: $(READY)
 # Write the JSON Schemas anew from the models.
 schemas: $(READY)
 	$(BIN)/python scripts/generate_schemas.py
+
+# Write docs/reference anew from verbs, models and definitions.
+reference: $(READY)
+	$(BIN)/python scripts/generate_docs.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from reconciler.manager.manager import WebhookManager
     from reconciler.manager.settings import ManagerSettings
     from reconciler.manager.webhook import TriggeredNode, TriggeredPreset, Webhook
-    from reconciler.verify.delivery import DeliveryError
+    from reconciler.verify.body import DeliveryError
+    from reconciler.verify.handshakes import HandshakeReply
 
 __all__ = [
     "BlockedError",
@@ -37,6 +38,7 @@ __all__ = [
     "Credentials",
     "DeliveryError",
     "ForeignWebhookError",
+    "HandshakeReply",
     "IncomingRequest",
     "LockedError",
     "ManagerSettings",
@@ -58,8 +60,9 @@ __all__ = [
 
 _HOMES = {
     "Credentials": "core.ports",
-    "DeliveryError": "verify.delivery",
+    "DeliveryError": "verify.body",
     "ForeignWebhookError": "manager.errors",
+    "HandshakeReply": "verify.handshakes",
     "IncomingRequest": "manager.incoming",
     "ManagerSettings": "manager.settings",
     "Secret": "core.model",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from reconciler.core.model import Json
 from reconciler.manifests.schema import manifest_schema, project_schema
+from reconciler.providers.catalogue import known_definitions
 from reconciler.providers.schema import provider_schema
 from reconciler.render.schema import plan_schema
 
@@ -15,7 +16,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "schemas"
 
 SCHEMAS: Mapping[str, Callable[[], dict[str, Json]]] = {
     "project": project_schema,
-    "manifest": manifest_schema,
+    "manifest": lambda: manifest_schema(known_definitions().traits.values()),
     "provider": provider_schema,
     "plan": plan_schema,
 }

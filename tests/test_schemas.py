@@ -9,6 +9,8 @@ from jsonschema import Draft202012Validator
 
 from reconciler.core.model import Json
 from reconciler.documents.reading import read_documents
+from reconciler.manifests.schema import project_manifest_schema
+from reconciler.providers.catalogue import known_definitions
 from scripts.generate_schemas import FOLDER, SCHEMAS, rendered
 
 EXAMPLES = FOLDER.parent / "examples"
@@ -79,3 +81,63 @@ def test_the_project_schema_tells_right_from_wrong(changes: Json, expected: bool
 def test_the_manifest_schema_tells_right_from_wrong(manifest: Json, expected: bool) -> None:
     """The schema refuses what the loader refuses."""
     assert valid("manifest", manifest) is expected
+
+
+GITHUB: Json = {"provider": "github", "type": "repo", "resource": "acme/api", "events": ["push"]}
+MAXIMUM = 400 * 1024
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, True),
+        ({"events": ["issues.opened", "pull_request"]}, True),
+        ({"events": ["*"]}, True),
+        ({"resource": None, "resources": ["acme/api", "acme/web"]}, True),
+        ({"options": {"insecure_ssl": "0"}}, True),
+        ({"events": ["isues"]}, False),
+        ({"events": ["isues.opened"]}, False),
+        ({"events": ["issues."]}, False),
+        ({"events": ["push", "pull_requests"]}, False),
+        ({"type": "rep"}, False),
+        ({"type": None}, False),
+        ({"resource": "acme"}, False),
+        ({"resource": None, "resources": ["acme/api", "acme"]}, False),
+        ({"options": {"insecure_ssl": "maybe"}}, False),
+        ({"options": {"insecure": "0"}}, False),
+        ({"provider": "forge"}, True),
+        ({"provider": "for ge"}, False),
+    ],
+)
+def test_an_editor_refuses_what_the_provider_does_not_have(changes: Json, expected: bool) -> None:
+    """Types, events, resources and options of a built-in provider are exact; others are taken as they come."""
+    trigger = {key: value for key, value in {**GITHUB, **changes}.items() if value is not None}
+    assert valid("manifest", {"graph": "g", "triggers": [trigger]}) is expected
+
+
+def test_an_editor_tells_what_each_event_means() -> None:
+    """Every provider, type and event has its words, as `const` and `description`."""
+    schema = SCHEMAS["manifest"]()
+    listed, _ = schema["$defs"]["TriggerSpec"]["properties"]["provider"]["anyOf"]
+    providers = {choice["const"]: choice["description"] for choice in listed["oneOf"]}
+    assert set(providers) == set(known_definitions())
+    for name, traits in known_definitions().traits.items():
+        for kind in traits.types.values():
+            reference = schema["$defs"][f"{name}.{kind.name}"]["properties"]["events"]["items"]["$ref"]
+            events = schema["$defs"][reference.removeprefix("#/$defs/")]
+            choices = events.get("oneOf") or next((part["oneOf"] for part in events["anyOf"] if "oneOf" in part), [])
+            words = {choice["const"]: choice.get("description", "") for choice in choices}
+            assert all(words.get(event) == said for event, said in kind.events.names.items())
+
+
+def test_a_schema_is_no_burden() -> None:
+    """An editor loads it for every file."""
+    assert all(len(rendered(name)) < MAXIMUM for name in SCHEMAS)
+
+
+def test_the_schema_of_a_project_knows_all_its_providers() -> None:
+    """Where the project's own definitions are known too, no other name is valid."""
+    traits = known_definitions().traits.values()
+    schema = Draft202012Validator(project_manifest_schema(traits))
+    assert schema.is_valid({"graph": "g", "triggers": [GITHUB]})
+    assert not schema.is_valid({"graph": "g", "triggers": [{**GITHUB, "provider": "forge"}]})

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import typer
+from typer.completion import completion_init  # type: ignore[attr-defined] # where Typer itself takes it from
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from reconciler.cli import flags
+from reconciler.cli import flags, flags_review, flags_state, project_flags
+from reconciler.cli.entries import Entry as _Entry
+from reconciler.cli.entries import Family
+from reconciler.cli.entries_state import FAMILIES, STATE_VERBS
 from reconciler.cli.flags import COMMON, CommonFlags
 
 PROGRAM = "reconcile"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
-    """A verb as help shows it."""
-
-    name: str
-    flags: type[CommonFlags]
-    help: str
-    example: str
-
 
 _VERBS = (
     _Entry(
@@ -70,6 +62,12 @@ _VERBS = (
         example="reconcile ping github/repo/acme/api@acme-github",
     ),
     _Entry(
+        name="renew",
+        flags=flags_state.RenewFlags,
+        help="Renew webhooks that end by themselves, now: those at the addresses, or all that are due.",
+        example="reconcile renew --all-due",
+    ),
+    _Entry(
         name="orphans",
         flags=flags.OrphansFlags,
         help="List what was left at providers and could not be removed.",
@@ -80,6 +78,56 @@ _VERBS = (
         flags=flags.DaemonFlags,
         help="Run the pass again and again, until a signal ends it.",
         example="reconcile daemon --interval 300 --log-format json",
+    ),
+)
+
+_REVIEW_VERBS = (
+    _Entry(
+        name="apply",
+        flags=flags_review.ApplyFlags,
+        help="Apply a plan that was saved with --out, once, and only if a plan made now is the same. Does not ask.",
+        example="reconcile apply plan.json",
+    ),
+    _Entry(
+        name="explain",
+        flags=flags_review.ExplainFlags,
+        help="Tell why a webhook exists: who asks for what, what is recorded, what would change now.",
+        example="reconcile explain github/repo/acme/api@acme-github",
+    ),
+    _Entry(
+        name="diagram",
+        flags=flags_review.DiagramFlags,
+        help="Draw which graphs and presets ask for which webhooks at which providers, from the manifests.",
+        example="reconcile diagram --format svg > webhooks.svg",
+    ),
+)
+
+_PROVIDERS_TEST = _Entry(
+    name="test",
+    flags=flags_review.ProvidersTestFlags,
+    help="Check a definition of your own, and run the contract suite on it: against a stand-in made from the "
+    "definition, or one that you run (whose webhooks of the resource are deleted).",
+    example="reconcile providers test providers.d/forge.yaml",
+)
+
+_PROJECT_VERBS = (
+    _Entry(
+        name="init",
+        flags=project_flags.InitFlags,
+        help="Start a project: its file, a manifest, schemas for editors. Asks on a terminal; writes over nothing.",
+        example="reconcile init -C hooks --provider github --resource acme/api --event issues.opened",
+    ),
+    _Entry(
+        name="fmt",
+        flags=project_flags.FmtFlags,
+        help="Rewrite the project's files in canonical form; comments stay.",
+        example="reconcile fmt --check",
+    ),
+    _Entry(
+        name="completion",
+        flags=project_flags.CompletionFlags,
+        help="Print what teaches a shell to complete verbs, flags, addresses and providers.",
+        example="reconcile completion bash > reconcile.bash",
     ),
 )
 
@@ -114,11 +162,36 @@ class FlagGroup(TyperGroup):
         return result.within(ctx.params)
 
 
+class NameGroup(FlagGroup):
+    """A command that takes a name or a verb, whichever the first word is."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """What is left for the verb. A name may have flags before and behind it; in front of a verb there is none."""
+        if self._first_word(args) in self.commands:
+            self.params = [parameter for parameter in self.params if parameter.param_type_name == "option"]
+        else:
+            ctx.allow_interspersed_args = True
+        return list(super().parse_args(ctx, args))
+
+    def _first_word(self, args: Sequence[str]) -> str:
+        """The first argument that is neither a flag nor the value of one."""
+        valued = {name for item in self.params if not getattr(item, "is_flag", True) for name in item.opts}
+        valued -= {name for item in self.params if getattr(item, "count", False) for name in item.opts}
+        words = iter(args)
+        for word in words:
+            if not word.startswith("-"):
+                return word
+            if word in valued:
+                next(words, None)
+        return ""
+
+
 def parse(arguments: Sequence[str]) -> CommonFlags | int:
     """The flags that the arguments spell, or an exit code where help was asked for and printed.
 
     Raises `typer.TyperException` for a usage error.
     """
+    completion_init()
     result = get_command(build()).main(args=list(arguments), prog_name=PROGRAM, standalone_mode=False)
     return result if isinstance(result, CommonFlags) else int(result or 0)
 
@@ -134,8 +207,19 @@ def build() -> typer.Typer:
             example="reconcile -C deploy/webhooks --dry-run",
         )
     )
-    for entry in _VERBS:
+    for entry in (*_VERBS, *_REVIEW_VERBS, *_PROJECT_VERBS):
         _add(app, entry)
+    providers = _group(
+        _Entry(
+            name="providers",
+            flags=flags_review.ProvidersFlags,
+            help="Show what each provider can do; with a NAME, one in full with its events and options.",
+            example="reconcile providers github",
+        ),
+        NameGroup,
+    )
+    _add(providers, _PROVIDERS_TEST)
+    app.add_typer(providers)
     sandbox = _group(
         _Entry(
             name="sandbox",
@@ -147,13 +231,17 @@ def build() -> typer.Typer:
     for entry in _SANDBOX_VERBS:
         _add(sandbox, entry)
     app.add_typer(sandbox)
+    for entry in STATE_VERBS:
+        _add(app, entry)
+    for family in FAMILIES:
+        app.add_typer(_family(family))
     return app
 
 
-def _group(entry: _Entry) -> typer.Typer:
+def _group(entry: _Entry, cls: type[FlagGroup] = FlagGroup) -> typer.Typer:
     app = typer.Typer(
         name=entry.name,
-        cls=FlagGroup,
+        cls=cls,
         help=entry.help,
         epilog=f"Example: {entry.example}",
         invoke_without_command=True,
@@ -162,6 +250,22 @@ def _group(entry: _Entry) -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(entry.flags)
+    return app
+
+
+def _family(family: Family) -> typer.Typer:
+    app = typer.Typer(
+        name=family.name,
+        cls=FlagGroup,
+        help=family.help,
+        epilog=f"Example: {family.verbs[0].example}",
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(CommonFlags)
+    for entry in family.verbs:
+        _add(app, entry)
     return app
 
 

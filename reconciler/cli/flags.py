@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 import typer
 
+from reconciler.cli.completing import addresses, provider_names
 from reconciler.core.guard import parse_allowance
 from reconciler.core.plan import PlanOptions
 
@@ -19,6 +20,14 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+class ReviewFormat(StrEnum):
+    """How plans, reports and capabilities are printed; Markdown is made to be read in a pull request."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
 
 
 def allowance(value: str) -> str:
@@ -74,16 +83,22 @@ class FormatFlags(CommonFlags):
     format: Annotated[Format, typer.Option("--format", help="Results on stdout.")] = Format.TEXT
 
 
+Target = Annotated[
+    list[str] | None,
+    typer.Option("--target", metavar="GLOB", help="Only these: an address, graph:ID or preset:ID; repeatable."),
+]
+LockTimeout = Annotated[
+    float, typer.Option("--lock-timeout", metavar="SECONDS", min=0, help="Wait so long for another pass.")
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ShapingFlags(CommonFlags):
     """What shapes a pass."""
 
     refresh: Annotated[bool, typer.Option("--refresh/--no-refresh", help="Ask the providers what exists.")] = True
     prune: Annotated[bool, typer.Option("--prune/--no-prune", help="Deregister what no trigger wants.")] = True
-    target: Annotated[
-        list[str] | None,
-        typer.Option("--target", metavar="GLOB", help="Only these: an address, graph:ID or preset:ID; repeatable."),
-    ] = None
+    target: Target = None
     allow_destroy: Annotated[
         str,
         typer.Option("--allow-destroy", metavar="N|P%", callback=allowance, help="Let so many be pruned or replaced."),
@@ -95,9 +110,7 @@ class ShapingFlags(CommonFlags):
         list[str] | None,
         typer.Option("--allow-protected", metavar="ADDRESS", help="Let this protected one go; repeatable."),
     ] = None
-    lock_timeout: Annotated[
-        float, typer.Option("--lock-timeout", metavar="SECONDS", min=0, help="Wait so long for another pass.")
-    ] = 60.0
+    lock_timeout: LockTimeout = 60.0
 
     def options(self) -> PlanOptions:
         """The choices that belong to the plan."""
@@ -112,15 +125,30 @@ class ShapingFlags(CommonFlags):
 
 
 DetailedExitcode = Annotated[bool, typer.Option("--detailed-exitcode", help="Exit 2 when changes are pending.")]
-Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="As in a plan: provider/type/resource@credentials.")]
+Address = Annotated[
+    str,
+    typer.Argument(
+        metavar="ADDRESS", help="As in a plan: provider/type/resource@credentials.", autocompletion=addresses
+    ),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlanFlags(ShapingFlags, FormatFlags):
+class ReviewFlags(CommonFlags):
+    """Of verbs whose results are read in a pull request."""
+
+    format: Annotated[ReviewFormat, typer.Option("--format", help="Results on stdout.")] = ReviewFormat.TEXT
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanFlags(ShapingFlags, ReviewFlags):
     """Of `plan`: a dry run by name."""
 
     verb: ClassVar[str] = "plan"
 
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the plan there too, for `apply`.")
+    ] = None
     detailed_exitcode: DetailedExitcode = False
 
 
@@ -239,7 +267,7 @@ class FireFlags(FormatFlags):
 
     verb: ClassVar[str] = "sandbox fire"
 
-    provider: Annotated[str, typer.Argument(metavar="PROVIDER", help="Whose event.")]
+    provider: Annotated[str, typer.Argument(metavar="PROVIDER", help="Whose event.", autocompletion=provider_names)]
     event: Annotated[str, typer.Argument(metavar="EVENT", help="In the vendor's words.")]
     resource: Annotated[
         str | None, typer.Option("--resource", metavar="RESOURCE", help="Only of this one.", show_default="all")

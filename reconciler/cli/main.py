@@ -15,14 +15,11 @@ from reconciler.cli.exits import MEANINGS, ExitCode
 from reconciler.cli.flags import CommonFlags
 from reconciler.cli.output import Output, Streams
 from reconciler.core.errors import ConfigError, ReconcilerError
-from reconciler.system import SystemClock
 
 
 def main() -> None:
     """Run the command with the process's own arguments, and exit."""
-    streams = Streams(
-        stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr, environment=os.environ, now=SystemClock().now
-    )
+    streams = Streams(stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr, environment=os.environ, now=lazy.now)
     try:
         code = run(sys.argv[1:], streams)
         sys.stdout.flush()

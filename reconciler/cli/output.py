@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TextIO
 
+from reconciler.cli.bar import Bar
 from reconciler.cli.flags import CommonFlags, Format
 from reconciler.core.errors import Problem
 from reconciler.core.model import Json
@@ -49,6 +49,8 @@ class Output:
         self._log_painter = streams.painter(streams.stderr)
         self._json = flags is not None and flags.log_format is Format.JSON
         self._verbose = bool(flags and flags.verbose)
+        shown = streams.stderr.isatty() and not self._json and streams.environment.get("TERM") != "dumb"
+        self._bar = Bar(streams.stderr, streams.now) if shown else None
 
     @property
     def verbose(self) -> bool:
@@ -57,6 +59,7 @@ class Output:
 
     def result(self, text: str) -> None:
         """A result, to stdout."""
+        self.settle()
         self.streams.stdout.write(f"{text}\n")
         self.streams.stdout.flush()
 
@@ -66,8 +69,17 @@ class Output:
 
     def notice(self, text: str) -> None:
         """Words for whoever sits at the terminal, to stderr as they are."""
+        if self._bar:
+            self._bar.hide()
         self.streams.stderr.write(f"{text}\n")
         self.streams.stderr.flush()
+        if self._bar:
+            self._bar.show()
+
+    def settle(self) -> None:
+        """Take away the bar: what took long is over."""
+        if self._bar:
+            self._bar.end()
 
     def problem(self, problem: Problem) -> None:
         """Something that is wrong in a file: its place comes first on the line, where editors look for it."""
@@ -78,6 +90,9 @@ class Output:
 
     def __call__(self, event: str, /, **details: Json) -> None:
         """One line of log, to stderr. `level` is `debug`, `info`, `warning` or `error`; `message` a sentence."""
+        if self._bar:
+            self._bar.take(event, details)
+            self._bar.refresh()
         level = str(details.pop("level", "info"))
         message = clean(str(details.pop("message", event)))
         if level == "debug" and not self._verbose:
@@ -89,21 +104,3 @@ class Output:
             return
         text = message if level in {"info", "debug"} else f"{level}: {message}"
         self.notice(self._log_painter.paint(text, _STYLES[level]) if level in _STYLES else text)
-
-
-async def ask(question: str, streams: Streams) -> bool:
-    """Ask at the terminal and wait for a line; only `y` and `yes` mean yes. May be cancelled."""
-    streams.stderr.write(f"{question} [y/N] ")
-    streams.stderr.flush()
-    loop = asyncio.get_running_loop()
-    answered: asyncio.Future[str] = loop.create_future()
-
-    def read() -> None:
-        if not answered.done():
-            answered.set_result(streams.stdin.readline())
-
-    loop.add_reader(streams.stdin.fileno(), read)
-    try:
-        return (await answered).strip().lower() in {"y", "yes"}
-    finally:
-        loop.remove_reader(streams.stdin.fileno())

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from reconciler.cli import exits
 from reconciler.cli.exits import ExitCode
-from reconciler.cli.flags import CommonFlags
+from reconciler.cli.inputs import inputs_of
 from reconciler.cli.output import Output
 from reconciler.core.plan import Plan
 from reconciler.daemon.draining import Drain, drained, draining
 from reconciler.engine.reconciler import Approve
-from reconciler.wiring.inputs import Inputs
 
-
-def inputs_of(flags: CommonFlags, output: Output) -> Inputs:
-    """Where the project is, as the flags say."""
-    return Inputs(
-        directory=flags.directory or Path(),
-        files=tuple(flags.files or ()),
-        environment=output.streams.environment,
-    )
+__all__ = ["carry_out", "inputs_of", "look_up"]
 
 
 def carry_out(work: Callable[[Drain], Awaitable[ExitCode]], output: Output) -> ExitCode:

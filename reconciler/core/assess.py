@@ -77,16 +77,20 @@ def assess(pair: Pair, view: View) -> Step | None:
 def ours(listing: Listing, recorded: Recorded, view: View) -> tuple[Observed, ...]:
     """The objects in the listing that are this record's, the healthiest first.
 
-    By the id that the provider gave, or by our id in the URL; where a resource has one slot, its id says nothing.
+    By the id that the provider gave, or by our id in the URL; where a resource has one slot, its id says nothing. Each
+    once: a list that grows while it is read may show an object on two pages, and that is no twin.
     """
-    mine = (
-        item
+    mine = {
+        item.remote_id: item
         for item in listing.objects
         if webhook_id_in(item.url, recorded.key.provider, view.base_urls) == recorded.id
         or (not view.traits.slot and recorded.remote_id and item.remote_id == recorded.remote_id)
-    )
+    }
     return tuple(
-        sorted(mine, key=lambda item: (item.active is False, item.remote_id != recorded.remote_id, item.remote_id))
+        sorted(
+            mine.values(),
+            key=lambda item: (item.active is False, item.remote_id != recorded.remote_id, item.remote_id),
+        )
     )
 
 
@@ -180,7 +184,12 @@ def _registered(draft: Step, wished: tuple[Change, ...], view: View) -> Step | N
     best, *others = mine
     url = ingress_url(view.base_url, draft.key.provider, draft.recorded.id)
     changes = needed(draft.desired, url, wished, best, view.traits.events)
-    draft = replace(draft, remote_ids=(best.remote_id,), surplus=tuple(item.remote_id for item in others))
+    draft = replace(
+        draft,
+        remote_ids=(best.remote_id,),
+        surplus=tuple(item.remote_id for item in others),
+        lease_expires_at=best.lease_expires_at,
+    )
     return _update(draft, wished, changes, view) or _renewal(draft, best.lease_expires_at, view)
 
 
@@ -238,6 +247,7 @@ def _interrupted(draft: Step, wished: tuple[Change, ...], view: View) -> Step:
         changes=needed(draft.desired, url, wished, best, view.traits.events),
         remote_ids=(best.remote_id,),
         surplus=tuple(item.remote_id for item in others),
+        lease_expires_at=best.lease_expires_at,
     )
 
 

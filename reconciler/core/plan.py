@@ -69,9 +69,10 @@ class Step:
     """One webhook's action, complete: applying it decides nothing.
 
     `remote_ids` are the objects at the provider that the action is about (the one to update or adopt, those to delete);
-    `surplus` those to delete besides. `doubtful` tells that an object may exist that nobody can find: an orphan is
-    left. `secret_url` marks a provider whose deliveries carry no other proof than our URL: plans show it shortened.
-    `way_out` tells the reader of a `blocked` what to do.
+    `surplus` those to delete besides; `lease_expires_at` is until when the provider keeps the one that was found.
+    `doubtful` tells that an object may exist that nobody can find: an orphan is left. `secret_url` marks a provider
+    whose deliveries carry no other proof than our URL: plans show it shortened. `way_out` tells the reader of a
+    `blocked` what to do, and of another action what it cannot do.
     """
 
     action: Action
@@ -83,6 +84,7 @@ class Step:
     remote_ids: tuple[str, ...] = ()
     surplus: tuple[str, ...] = ()
     slot: str = ""
+    lease_expires_at: float | None = None
     doubtful: bool = False
     secret_url: bool = False
     way_out: str = ""

@@ -8,12 +8,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
-from reconciler.core.plan import Plan
 from reconciler.core.ports import Progress
 from reconciler.engine.context import Stop
-from reconciler.engine.reconciler import Approve
 
 T = TypeVar("T")
+Asked = TypeVar("Asked")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -56,7 +55,11 @@ def draining(progress: Progress) -> Iterator[Drain]:
         _forget(loop)
 
 
-async def drained(begin: Callable[[Approve], Awaitable[T]], approve: Approve, drain: Drain) -> T | None:
+async def drained(
+    begin: Callable[[Callable[[Asked], Awaitable[bool]]], Awaitable[T]],
+    approve: Callable[[Asked], Awaitable[bool]],
+    drain: Drain,
+) -> T | None:
     """The result of `begin(approve)`, or None where the end was asked for before the approval.
 
     Until then a pass only reads (or waits for the lock), and is cancelled. Afterwards it is waited for: its engine was
@@ -64,8 +67,8 @@ async def drained(begin: Callable[[Approve], Awaitable[T]], approve: Approve, dr
     """
     approved = asyncio.Event()
 
-    async def asked(plan: Plan) -> bool:
-        if not await approve(plan) or drain.stop.requested:
+    async def asked(question: Asked) -> bool:
+        if not await approve(question) or drain.stop.requested:
             return False
         approved.set()
         return True

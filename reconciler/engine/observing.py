@@ -85,6 +85,7 @@ def _is_left(orphan: Orphan, item: Observed, base_urls: Iterable[str]) -> bool:
 
 async def observe(groups: Groups, ports: Ports, gates: Gates) -> dict[Group, Observation]:
     """List every group. Those whose credentials are not declared any more are left out: nobody can ask there."""
+    ports.progress("listing", number=len(groups))
     found = await asyncio.gather(*(_list(group, resource, ports, gates) for group, resource in groups.items()))
     return {group: observation for group, observation in zip(groups, found, strict=True) if observation is not None}
 

@@ -45,13 +45,16 @@ def following(recorded: Recorded, desired: Desired, url: str, now: float) -> Rec
 
 
 def confirmed(recorded: Recorded, answer: Answer, secret: str, now: float) -> Recorded:
-    """The record after the provider confirmed it. `secret` is the fingerprint of the secret in force."""
+    """The record after the provider confirmed it. `secret` is the fingerprint of the secret in force.
+
+    An answer that tells no end of the lease leaves the recorded one.
+    """
     return replace(
         recorded,
         phase=Phase.REGISTERED,
         remote_id=answer.remote_id,
         secret=secret,
-        lease_expires_at=answer.lease_expires_at,
+        lease_expires_at=answer.lease_expires_at or recorded.lease_expires_at,
         updated_at=now,
     )
 

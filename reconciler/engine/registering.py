@@ -35,7 +35,7 @@ async def register(unit: Unit, step: Step, desired: Desired, recorded: Recorded)
     """Register a record that has no live object, with its own id, URL and secret."""
     url = unit.url(desired.key.provider, recorded.id)
     record = recording.following(recorded, desired, url, unit.now)
-    record = replace(record, phase=Phase.PENDING, remote_id="", slot=step.slot)
+    record = replace(record, phase=Phase.PENDING, remote_id="", slot=step.slot, lease_expires_at=None)
     secret = await unit.secret_of(recorded.id)
     minted = None if secret else _minted(unit, desired)
     secret = secret or minted
@@ -151,12 +151,12 @@ async def _found(unit: Unit, way: Remote, wanted: Registration) -> Answer | None
             "the answer to a create was lost, and the provider cannot list: the next pass leaves it as an orphan",
             kind=ErrorKind.UNSUPPORTED,
         )
-    mine = [item.remote_id for item in await way.provider.list(way.target) if _is(item, wanted, traits.name, unit)]
+    mine = [item for item in await way.provider.list(way.target) if _is(item, wanted, traits.name, unit)]
     if mine and traits.secret_origin is SecretOrigin.RESPONSE:
-        for remote_id in mine:
-            await way.provider.delete(way.target, remote_id)
+        for item in mine:
+            await way.provider.delete(way.target, item.remote_id)
         return None
-    return Answer(remote_id=mine[0]) if mine else None
+    return Answer(remote_id=mine[0].remote_id, lease_expires_at=mine[0].lease_expires_at) if mine else None
 
 
 async def _update(unit: Unit, step: Step, record: Recorded) -> None:
@@ -168,7 +168,7 @@ async def _update(unit: Unit, step: Step, record: Recorded) -> None:
     if any(change.field not in LOCAL_FIELDS for change in step.changes):
         answer = await way.repeat(lambda: way.provider.update(way.target, step.remote_ids[0], wanted))
     else:
-        answer = Answer(remote_id=step.remote_ids[0])
+        answer = Answer(remote_id=step.remote_ids[0], lease_expires_at=step.lease_expires_at)
     confirmed = recording.confirmed(record, answer, unit.fingerprint(answer.secret or secret), unit.now)
     await unit.write(Write(record=confirmed, secret=answer.secret))
     await remove_objects(way, step.surplus)

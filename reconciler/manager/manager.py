@@ -31,6 +31,7 @@ from reconciler.manager.webhook import TriggeredNode, TriggeredPreset, Webhook, 
 from reconciler.manager.wishes import Ask
 from reconciler.providers.client import HttpTransport
 from reconciler.verify.delivery import read_delivery
+from reconciler.verify.handshakes import HandshakeReply, answer
 from reconciler.verify.schemes import Unverified, verify
 
 
@@ -100,9 +101,10 @@ class WebhookManager:
     ) -> Webhook:
         """The webhook of a user for a resource with at least these events, registered at the provider.
 
-        One that lacks events is widened to the union, with its id and URL; where there is none, one is created. It is
-        not attached to anything yet. Raises, before any call or write, `TypeError` without credentials,
-        `MissingConfigError` without a base URL, and `ConfigError` for a type, resource or event that does not exist.
+        One that lacks events is widened to the union, with its id and URL; one whose lease ends soon is renewed; where
+        there is none, one is created. It is not attached to anything yet. Raises, before any call or write, `TypeError`
+        without credentials, `MissingConfigError` without a base URL, and `ConfigError` for a type, resource or event
+        that does not exist.
         """
         name = self._checked(credentials).name
         ask = Ask(user_id=user_id, webhook_type=webhook_type, events=events, resource=resource)
@@ -259,6 +261,19 @@ class WebhookManager:
         delivery = read_delivery(self._ports.rules(record.key.type), incoming)
         return delivery.payload, delivery.event
 
+    async def handshake(self, webhook: Webhook, request: IncomingRequest) -> HandshakeReply | None:
+        """What to answer where the provider asks whether the receiver is there; None for every other request.
+
+        Some providers ask while they register the webhook, so the receiver must be up before it is asked for. Give the
+        reply as it is. A request that is no handshake, or whose proof does not hold, is for `validate_payload`.
+        """
+        store, record = await self._records.store(), await self._records.one(webhook.id)
+        if record is None or record.phase is Phase.TOMBSTONE:
+            return None
+        incoming = await received(request, record.url)
+        secrets = await asyncio.to_thread(store.secrets, record.id)
+        return answer(self._ports.handshakes, self._ports.scheme, secrets, incoming, self._ports.clock.now())
+
     def triggered_by(self, webhook: Webhook, event_type: str) -> tuple[TriggeredNode | TriggeredPreset, ...]:
         """Those whom a webhook triggers and who asked for this event (`issues` is asked for all of `issues.*`)."""
         return dispatched(webhook, event_type, self._traits.types[webhook.webhook_type].events)
@@ -284,11 +299,14 @@ class WebhookManager:
         return ingress_url(self._settings.base_url, provider, webhook_id)
 
     def _suitable(self, records: Sequence[Recorded], wish: Desired) -> Recorded | None:
-        """The registered record that has all that is wished, at the URL of now, with nothing left to finish."""
+        """The registered record that has all that is wished, at the URL of now, with nothing to finish or renew."""
         record = wishes.live_of(records)
         if record is None or len(records) > 1 or record.phase is not Phase.REGISTERED or not self._is_current(record):
             return None
-        events = self._traits.types[record.key.type].events
+        kind = self._traits.types[record.key.type]
+        end, events = record.lease_expires_at, kind.events
+        if end is not None and self._ports.clock.now() >= end - kind.renew_before:
+            return None
         return record if wishes.covered(wish.events, record.events, events) else None
 
     def _is_current(self, record: Recorded) -> bool:

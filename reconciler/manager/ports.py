@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.core.errors import ConfigError, Problem
@@ -14,13 +14,14 @@ from reconciler.manager.settings import ManagerSettings
 from reconciler.providers.catalogue import known_definitions
 from reconciler.providers.client import HttpTransport
 from reconciler.providers.http import HttpProvider
-from reconciler.providers.traits import delivery_rules, scheme
+from reconciler.providers.traits import delivery_rules, handshakes, scheme
 from reconciler.settings.urls import ApiHome
 from reconciler.store.keys import KeySource
 from reconciler.store.opening import open_for_writing
 from reconciler.store.sql import SqlStore
 from reconciler.system import SystemClock, SystemEntropy
 from reconciler.verify.delivery import DeliveryRules
+from reconciler.verify.handshakes import Handshake
 from reconciler.verify.schemes import Scheme
 
 
@@ -29,8 +30,8 @@ class ManagerPorts:
     """What a manager works with.
 
     `store` gives the store, opened when it is first asked for; it is called in a thread. `scheme` and `rules` (by
-    webhook type) say how deliveries are proved and read. `api_home` says where the API is, and which hosts need no
-    leave.
+    webhook type) say how deliveries are proved and read, `handshakes` what is answered before there are any. `api_home`
+    says where the API is, and which hosts need no leave.
     """
 
     store: Callable[[], Store]
@@ -40,6 +41,7 @@ class ManagerPorts:
     aclose: Callable[[], Awaitable[None]]
     clock: Clock = field(default_factory=SystemClock)
     entropy: Entropy = field(default_factory=SystemEntropy)
+    handshakes: Sequence[Handshake] = ()
     api_home: ApiHome = field(default_factory=ApiHome)
 
 
@@ -84,11 +86,14 @@ def http_ports(provider: str, settings: ManagerSettings, transport: HttpTranspor
         await transport.aclose()
         await asyncio.to_thread(store.close)
 
+    clock = SystemClock()
     return ManagerPorts(
         store=store,
-        provider=HttpProvider(definition, transport),
+        provider=HttpProvider(definition, transport, clock.now),
         scheme=scheme(definition),
         rules=lambda webhook_type: delivery_rules(definition, webhook_type),
         aclose=aclose,
+        clock=clock,
+        handshakes=handshakes(definition),
         api_home=definitions.api_home(provider),
     )

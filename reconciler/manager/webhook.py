@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from reconciler.core.events import wanted
 from reconciler.core.model import EventTraits, Recorded, Relation, SubscriberKind
+from reconciler.verify.delivery import events_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +68,10 @@ def public(record: Recorded) -> Webhook:
 
 
 def dispatched(webhook: Webhook, event: str, traits: EventTraits) -> tuple[TriggeredNode | TriggeredPreset, ...]:
-    """Those that asked for a delivery of `event`."""
+    """Those that asked for a delivery of `event`, or for one of the events that it names."""
     everybody: tuple[TriggeredNode | TriggeredPreset, ...] = (*webhook.triggered_nodes, *webhook.triggered_presets)
-    return tuple(item for item in everybody if wanted(event, item.events, traits))
+    names = events_in(event)
+    return tuple(item for item in everybody if any(wanted(name, item.events, traits) for name in names))
 
 
 def _kind(relation: Relation) -> SubscriberKind:

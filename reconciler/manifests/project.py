@@ -196,10 +196,7 @@ def _with_the_folder(problem: Problem, path: Path) -> Problem:
         message = f"there is no project file {path.name!r} in the folder {folder}"
     else:
         message = f"there is no folder {folder}, where the project file was looked for"
-    hint = (
-        "name the folder of your project: `reconcile -C FOLDER validate`; "
-        "`reconcile schema project` tells what a project file holds"
-    )
+    hint = "`reconcile init` starts a project; or name its folder: `reconcile -C FOLDER validate`"
     return replace(problem, message=message, hint=hint)
 
 

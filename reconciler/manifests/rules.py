@@ -6,16 +6,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 
 from reconciler.core.events import subscribed
 from reconciler.core.model import Json, ProviderTraits, TypeTraits
-from reconciler.documents.nearest import nearest, quoted_key, suggestion
-from reconciler.documents.positions import NodePath
-from reconciler.manifests.words import message, options_hint
+from reconciler.documents.nearest import nearest, suggestion
+from reconciler.manifests.fitting import Judge, OptionProblem, fits_at_a_glance, judge
 
 _OPERATIONS: Mapping[str, Callable[[str], str]] = {
     "lowercase": str.lower,
@@ -24,15 +19,6 @@ _OPERATIONS: Mapping[str, Callable[[str], str]] = {
 }
 _NOTES = frozenset({"title", "description", "examples", "default", "$comment"})
 _SIMPLE = _NOTES | {"type", "pattern", "minLength", "maxLength"}
-
-
-class OptionProblem(NamedTuple):
-    """What is wrong at `path` inside the options; `on_key` where the key is wrong and not its value."""
-
-    path: NodePath
-    message: str
-    hint: str = ""
-    on_key: bool = False
 
 
 def canonical(resource: str, operations: tuple[str, ...]) -> str:
@@ -64,24 +50,21 @@ class TypeRules:
 
     def resource_problem(self, resource: str) -> tuple[str, str] | None:
         """Message and hint for a resource that does not fit its schema; None for one that does."""
-        if self._fits(resource):
-            return None
-        error = next(self._resource_validator.iter_errors(resource), None)
-        return (message(error), options_hint(error)) if error is not None else None
+        return None if self._fits(resource) else self._resource_judge.refusal(resource)
 
     def option_problems(self, options: Mapping[str, Json]) -> Iterator[OptionProblem]:
         """Everything that is wrong with the options; nothing to do where none are given and none are needed."""
         if not options and self._needs_no_options:
             return
-        for error in self._options_validator.iter_errors(dict(options)):
-            yield from _option_problems(error)
+        if not fits_at_a_glance(self.traits.options_schema, dict(options)):
+            yield from self._options_judge.problems(dict(options))
 
     @cached_property
     def _fits(self) -> Callable[[str], bool]:
         """A quick check where the schema is simple; the validator itself for any other."""
         schema = self.traits.resource_schema
         if not _SIMPLE.issuperset(schema) or schema.get("type", "string") != "string":
-            return self._resource_validator.is_valid
+            return self._resource_judge.is_valid
         pattern = re.compile(schema.get("pattern", ""))
         shortest, longest = schema.get("minLength", 0), schema.get("maxLength")
         return lambda text: (
@@ -89,31 +72,14 @@ class TypeRules:
         )
 
     @cached_property
-    def _resource_validator(self) -> Draft202012Validator:
-        return _validator(self.traits.resource_schema)
+    def _resource_judge(self) -> Judge:
+        return judge(self.traits.resource_schema)
 
     @cached_property
-    def _options_validator(self) -> Draft202012Validator:
-        return _validator(self.traits.options_schema)
+    def _options_judge(self) -> Judge:
+        return judge(self.traits.options_schema)
 
     @cached_property
     def _needs_no_options(self) -> bool:
-        return bool(self._options_validator.is_valid({}))
-
-
-def _validator(schema: Mapping[str, Json]) -> Draft202012Validator:
-    return Draft202012Validator(dict(schema), format_checker=Draft202012Validator.FORMAT_CHECKER)
-
-
-def _option_problems(error: ValidationError) -> Iterator[OptionProblem]:
-    path = tuple(error.absolute_path)
-    schema = error.schema if isinstance(error.schema, dict) else {}
-    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
-        known = schema.get("properties", {})
-        patterns = [re.compile(pattern) for pattern in schema.get("patternProperties", {})]
-        for key in error.instance:
-            if key not in known and not any(pattern.search(key) for pattern in patterns):
-                text = f"unknown option {quoted_key(key)}"
-                yield OptionProblem((*path, key), text, suggestion(key, known) or "there are no options", on_key=True)
-    else:
-        yield OptionProblem(path, message(error), options_hint(error))
+        schema = self.traits.options_schema
+        return fits_at_a_glance(schema, {}) or self._options_judge.is_valid({})

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pydantic import BaseModel
 
-from reconciler.core.model import Json
-from reconciler.manifests.models import Manifest, ProjectFile
+from reconciler.core.model import Json, ProviderTraits
+from reconciler.manifests.editor import has_value as _is
+from reconciler.manifests.editor import provider_definitions
+from reconciler.manifests.models import NAME_PATTERN, Manifest, ProjectFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -15,9 +19,30 @@ def project_schema() -> dict[str, Json]:
     return _schema(ProjectFile, "project", "Project file of webhook-reconciler")
 
 
-def manifest_schema() -> dict[str, Json]:
-    """The JSON Schema (draft 2020-12) of one manifest document."""
-    return _schema(Manifest, "manifest", "Manifest of webhook-reconciler")
+def manifest_schema(providers: Iterable[ProviderTraits]) -> dict[str, Json]:
+    """The JSON Schema (draft 2020-12) of one manifest document.
+
+    What it says of each of `providers` is exact; triggers of any other provider are taken as they come.
+    """
+    return _manifest_schema(providers, [{"type": "string", "pattern": NAME_PATTERN}])
+
+
+def project_manifest_schema(providers: Iterable[ProviderTraits]) -> dict[str, Json]:
+    """The same for a project whose providers are all known: the name of any other is refused."""
+    return _manifest_schema(providers, [])
+
+
+def _manifest_schema(providers: Iterable[ProviderTraits], others: list[Json]) -> dict[str, Json]:
+    schema = _schema(Manifest, "manifest", "Manifest of webhook-reconciler")
+    trigger = schema["$defs"]["TriggerSpec"]
+    known = list(providers)
+    named = {"oneOf": [{"const": item.name, "description": item.title} for item in known]}
+    description = trigger["properties"]["provider"]["description"]
+    trigger["properties"]["provider"] = {"description": description, "anyOf": [named, *others]}
+    trigger["allOf"] = [{"if": _is("provider", item.name), "then": {"$ref": f"#/$defs/{item.name}"}} for item in known]
+    for item in known:
+        schema["$defs"] |= provider_definitions(item)
+    return schema
 
 
 def _schema(model: type[BaseModel], name: str, title: str) -> dict[str, Json]:

@@ -173,7 +173,8 @@ def _failure(reply: Reply, document: Json, context: Context) -> ProviderError:
     )
     if kind == "retryable":
         after = _retry_after(reply, document, context.errors)
-        return RetryableError(message, after=after, uncertain=context.writes and status >= 500)
+        # A failure that is told in a success (GraphQL) may have come after the deed.
+        return RetryableError(message, after=after, uncertain=context.writes and (status >= 500 or status < 300))
     return TerminalError(message, kind=ErrorKind(kind))
 
 

@@ -16,12 +16,12 @@ from reconciler.documents.compose import Document
 from reconciler.documents.packaged import providers_folder
 from reconciler.documents.reading import read_documents
 from reconciler.documents.validation import problems as told
-from reconciler.providers.blocks.base import NAME_PATTERN
+from reconciler.providers.blocks.base import PROVIDER_PATTERN
 from reconciler.providers.definition import Definition, definition
 from reconciler.providers.traits import provider_traits
 from reconciler.settings.urls import ApiHome
 
-_NAME: Final = re.compile(NAME_PATTERN)
+_NAME: Final = re.compile(PROVIDER_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,24 +16,28 @@ from pydantic import Field
 from pydantic_core import InitErrorDetails, ValidationError
 
 from reconciler.core.model import Json, SecretOrigin
-from reconciler.providers.blocks.base import Block, Items, Name, Reserved, Source, Text
-from reconciler.providers.blocks.calls import Api, Auth, Errors, Operations, Pagination, PathAuth, Step
-from reconciler.providers.blocks.deliveries import Delivery, HmacVerify, SecretRule, Verify
-from reconciler.providers.blocks.resources import Events, Fields, Identity, Lifecycle, Limits, Option, Type
+from reconciler.providers.blocks.base import Block, Items, Name, ProviderName, Reserved, Source, Text
+from reconciler.providers.blocks.calls import Api, Auth, Errors, Lookup, Operations, Pagination, PathAuth, Step
+from reconciler.providers.blocks.deliveries import Delivery, Handshake, HmacVerify, SecretRule, Verify
+from reconciler.providers.blocks.resources import Events, Fields, Identity, Lease, Lifecycle, Limits, Option, Type
 from reconciler.providers.rendering import embedded, placeholders
 
 WORDS: Mapping[str, frozenset[str]] = {
     "list": frozenset({"path", "resource"}),
-    "create": frozenset({"path", "resource", "url", "events", "secret", "webhook_id"}),
-    "update": frozenset({"path", "resource", "url", "events", "secret", "webhook_id", "id"}),
+    "create": frozenset({"path", "resource", "url", "events", "secret", "webhook_id", "lease_end"}),
+    "update": frozenset({"path", "resource", "url", "events", "secret", "webhook_id", "id", "lease_end"}),
+    "renew": frozenset({"path", "resource", "url", "events", "secret", "webhook_id", "id", "lease_end"}),
     "delete": frozenset({"path", "resource", "id"}),
     "ping": frozenset({"path", "resource", "id"}),
 }
 """The placeholders that each operation may use; `${token}` and `${options.NAME}` join where there are such."""
 
-WITH_OPTIONS = frozenset({"create", "update"})
+WITH_OPTIONS = frozenset({"create", "update", "renew"})
 
 FIELD_NAMES = frozenset({"url", "events", "secret", "active"})
+
+DOTTED = frozenset({"options", "resource"})
+"""What stands before the dot of placeholders; a lookup is called otherwise."""
 
 
 class Refusal(NamedTuple):
@@ -47,13 +51,13 @@ class Definition(Block):
     """One provider. `verify` is required: where deliveries carry no proof, `none` is written out."""
 
     version: Literal[1]
-    name: Name
+    name: ProviderName
     title: Text
     sources: Items[Source] = ()
     api: Api | None = None
     auth: Auth | None = None
     types: Annotated[dict[Name, Type], Field(min_length=1)]
-    lookups: Reserved = None
+    lookups: dict[Name, Lookup] = Field(default_factory=dict)
     options: dict[Name, Option] = Field(default_factory=dict)
     operations: Operations = Operations()
     pagination: Pagination | None = None
@@ -62,7 +66,7 @@ class Definition(Block):
     fields: Fields = Fields()
     secret: SecretRule
     verify: Verify
-    handshakes: Reserved = None
+    handshakes: Items[Handshake] = ()
     delivery: Delivery
     lifecycle: Lifecycle = Lifecycle()
     limits: Limits = Limits()
@@ -86,6 +90,14 @@ class Definition(Block):
         """The operations of one type: its own before the provider's."""
         return self.operations.named() | self.types[type_name].operations.named()
 
+    def lease_of(self, type_name: str) -> Lease | None:
+        """The lease of webhooks of one type, where they end by themselves."""
+        return self.types[type_name].lease or self.lifecycle.lease
+
+    def looked_up(self, template: Json) -> frozenset[str]:
+        """The lookups that a template needs values of."""
+        return frozenset(name.partition(".")[0] for name in placeholders(template)) & self.lookups.keys()
+
 
 def definition(values: Json) -> Definition:
     """The definition that parsed YAML describes; raises pydantic's `ValidationError` with every problem."""
@@ -104,6 +116,8 @@ def _detail(refusal: Refusal) -> InitErrorDetails:
 
 def _refusals(candidate: Definition) -> Iterator[Refusal]:
     yield from _calls(candidate)
+    yield from _lookups(candidate)
+    yield from _leases(candidate)
     for name in candidate.types:
         yield from _placeholders(candidate, name)
     yield from _listed(candidate)
@@ -122,28 +136,56 @@ def _calls(candidate: Definition) -> Iterator[Refusal]:
             if value is None:
                 yield Refusal((), f"operations need the block `{block}`")
     identity = candidate.identity
-    if identity and (identity.id is None) == (identity.slot is None):
-        yield Refusal(("identity",), "give either `id` or `slot`")
-    if candidate.events.encoder == "list" and candidate.events.path is None and "list" in used:
-        yield Refusal(("events",), "the encoder `list` needs the `path` at which a row tells its events")
+    if identity and sum(way is not None for way in (identity.id, identity.slot, identity.constant)) != 1:
+        yield Refusal(("identity",), "give one of `id`, `slot` and `constant`")
+    if identity and "list" in used and (identity.url is None or identity.constant is not None):
+        yield Refusal(("identity",), "a `list` needs the `url` of each row, and its `id` or the `slot`")
+    if candidate.events.encoder != "flags" and candidate.events.path is None and "list" in used:
+        message = f"the encoder `{candidate.events.encoder}` needs the `path` at which a row tells its events"
+        yield Refusal(("events",), message)
+
+
+def _leases(candidate: Definition) -> Iterator[Refusal]:
+    """Renewals without a lease, and ends that nothing leads to."""
+    for name in candidate.types:
+        lease, operations = candidate.lease_of(name), candidate.operations_of(name)
+        if "renew" in operations and lease is None:
+            yield Refusal(("operations", "renew"), "a renewal needs `lifecycle.lease`, or the `lease` of each type")
+        bodies = [step.body.template for step in operations.values() if step.body is not None]
+        if "lease_end" in placeholders(bodies) and (lease is None or lease.length is None):
+            yield Refusal(("types", name), "${lease_end} needs the `length` of the lease")
+
+
+def _lookups(candidate: Definition) -> Iterator[Refusal]:
+    """Lookups whose names are taken, or that would need what is not known before them."""
+    token = {"token"} if isinstance(candidate.auth, PathAuth) else set()
+    for name, lookup in candidate.lookups.items():
+        if name in DOTTED:
+            yield Refusal(("lookups", name), f"{name!r} is another kind of placeholder: use another name")
+        yield from _unknown(lookup.path, ("lookups", name, "path"), token)
+        yield from _unknown([lookup.query, lookup.headers], ("lookups", name), set())
 
 
 def _placeholders(candidate: Definition, type_name: str) -> Iterator[Refusal]:
     """Placeholders that nothing would fill."""
     kind = candidate.types[type_name]
     token = {"token"} if isinstance(candidate.auth, PathAuth) else set()
-    yield from _unknown(kind.path, ("types", type_name, "path"), {"resource"} | token)
+    known = {f"resource.{part}" for part in kind.resource.parts}
+    known |= {f"{name}.{value}" for name, lookup in candidate.lookups.items() for value in lookup.values}
+    yield from _unknown(kind.path, ("types", type_name, "path"), {"resource"} | token | known)
     options = {f"options.{name}" for name in candidate.options_of(type_name)}
     for operation, step in candidate.operations_of(type_name).items():
         own = getattr(kind.operations, operation) is not None
         where = ("types", type_name, "operations", operation) if own else ("operations", operation)
-        words = WORDS[operation] | token | (options if operation in WITH_OPTIONS else set())
-        yield from _unknown(step.path, (*where, "path"), words - {"url", "events", "secret"} - options)
+        words = WORDS[operation] | known | token | (options if operation in WITH_OPTIONS else set())
+        yield from _unknown(step.path, (*where, "path"), words - {"url", "events", "secret", "lease_end"} - options)
         yield from _unknown(step.query, (*where, "query"), words - token)
         yield from _unknown(step.headers, (*where, "headers"), words - token)
         if step.body is not None:
-            yield from _unknown(step.body.fields, (*where, "body", "fields"), words - token)
-        for name in sorted(embedded([step.query, step.headers, step.body and step.body.fields]) & {"events"}):
+            key = "variables" if step.body.format == "graphql" else "fields"
+            yield from _unknown(step.body.template, (*where, "body", key), words - token)
+        listed = {"events"} if candidate.events.encoder != "csv" else set()
+        for name in sorted(embedded([step.query, step.headers, step.body and step.body.template]) & listed):
             yield Refusal(where, f"${{{name}}} is a list and stands alone, not inside a longer text")
 
 
@@ -153,9 +195,26 @@ def _unknown(template: Json, where: tuple[str, ...], words: frozenset[str] | set
         yield Refusal(where, f"nothing fills ${{{name}}} here; known are {known}")
 
 
+def _grouped(candidate: Definition, every: set[str]) -> Iterator[Refusal]:
+    """Groups that could not be told from one another in a row."""
+    events = candidate.events
+    if (events.groups or events.told) and events.encoder != "list":
+        yield Refusal(("events",), "`groups` and `told` belong to the encoder `list`")
+    taken: dict[str, str] = {}
+    for event, parts in events.groups.items():
+        if event not in every:
+            yield Refusal(("events", "groups", event), f"{event!r} is not in the catalogue")
+        for index, part in enumerate(parts):
+            if part in every:
+                yield Refusal(("events", "groups", event, index), f"{part!r} is an event of its own, not a part of one")
+            if taken.setdefault(part, event) != event:
+                yield Refusal(("events", "groups", event, index), f"{part!r} is a part of {taken[part]!r} already")
+
+
 def _listed(candidate: Definition) -> Iterator[Refusal]:
     """Events that rules refer to and no catalogue lists."""
     every = {event for name in candidate.types for event in candidate.events_of(name)}
+    yield from _grouped(candidate, every)
     if candidate.events.absent is not None:
         for index, event in enumerate(candidate.events.absent.all_but):
             if event not in every:
@@ -183,7 +242,7 @@ def _fields(candidate: Definition) -> Iterator[Refusal]:
         update = candidate.operations_of(kind).get("update")
         if update is None or update.body is None:
             continue
-        sent = placeholders(update.body.fields) | ({"events"} if update.body.spread else set())
+        sent = placeholders(update.body.template) | ({"events"} if update.body.spread else set())
         for names in candidate.fields.together:
             if set(names) & sent and not set(names) <= sent:
                 message = f"must send {' and '.join(names)} together (`fields.together`)"
@@ -198,9 +257,12 @@ def _proof(candidate: Definition) -> Iterator[Refusal]:
     if (origin is SecretOrigin.RESPONSE) != (candidate.secret.path is not None):
         yield Refusal(("secret",), "`path` tells where the answer holds the secret: it belongs to `origin: response`")
     if isinstance(verify, HmacVerify):
-        words = {"body", "timestamp"} if verify.list else {"body"}
+        stamped = verify.list or verify.timestamp
+        if verify.list and verify.timestamp:
+            yield Refusal(("verify", "timestamp"), "the timestamp is in the `list` already")
+        words = {"body", "timestamp"} if stamped else {"body"}
         yield from _unknown(verify.message, ("verify", "message"), words)
         if "body" not in placeholders(verify.message):
             yield Refusal(("verify", "message"), "must hold ${body}: else the body would not be proved")
-        if verify.list and "timestamp" not in placeholders(verify.message):
+        if stamped and "timestamp" not in placeholders(verify.message):
             yield Refusal(("verify", "message"), "must hold ${timestamp}: else the timestamp would not be proved")

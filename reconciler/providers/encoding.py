@@ -7,14 +7,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote_plus
 
 from reconciler.core.model import Json
-from reconciler.providers.answers import Context, names_of, search, truth_of
+from reconciler.providers.answers import Context, names_of, search, text_of, truth_of
 from reconciler.providers.blocks.resources import Events
 
-CONTENT_TYPES: Mapping[str, str] = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
+CONTENT_TYPES: Mapping[str, str] = {
+    "json": "application/json",
+    "form": "application/x-www-form-urlencoded",
+    "graphql": "application/json",
+}
 
 
-def encode_body(kind: str, fields: Mapping[str, Json]) -> bytes:
-    """The bytes of a body of kind `json` or `form`."""
+def encode_body(kind: str, fields: Mapping[str, Json], query: str | None = None) -> bytes:
+    """The bytes of a body; of kind `graphql`, `fields` are the variables of `query`."""
+    if kind == "graphql":
+        return json.dumps({"query": query, "variables": fields}).encode()
     if kind == "json":
         return json.dumps(fields).encode()
     return "&".join(f"{quote_plus(key)}={quote_plus(value)}" for key, value in form_pairs(fields)).encode()
@@ -35,25 +41,46 @@ def form_pairs(value: Json, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def encode_events(encoder: str, events: Iterable[str], catalogue: Iterable[str]) -> Json:
-    """A set of events as the vendor wants it: a sorted list, or a flag for every event of the catalogue.
+    """A set of events as the vendor wants it: a sorted list, one text, or a flag for every event of the catalogue.
 
     Every flag is said, for a vendor may switch one on that is left out.
     """
     wanted = frozenset(events)
     if encoder == "flags":
         return {name: name in wanted for name in sorted(wanted.union(catalogue))}
-    return sorted(wanted)
+    return ",".join(sorted(wanted)) if encoder == "csv" else sorted(wanted)
+
+
+def sent_names(block: Events, events: Iterable[str]) -> frozenset[str]:
+    """The names that are sent for a set of events: a group's parts in its place."""
+    return frozenset(name for event in events for name in block.groups.get(event, (event,)))
 
 
 def decode_events(
     block: Events, catalogue: Iterable[str], row: Mapping[str, Json], context: Context
 ) -> frozenset[str] | None:
     """The events that a row tells, by their registered names; None where it does not tell."""
-    if block.encoder == "flags":
-        flags = {name: truth_of(row.get(name), name, context) for name in catalogue}
-        return frozenset(name for name, flag in flags.items() if flag)
     path = block.path or ""
-    found = names_of(search(path, row), path, context)
+    if block.encoder == "flags":
+        held = search(path, row) if path else row
+        if not isinstance(held, Mapping):
+            return None if held is None else context.bad_answer(f"`{path}` holds no flags in the answer")
+        flags = {name: truth_of(held.get(name), name, context) for name in catalogue}
+        return frozenset(name for name, flag in flags.items() if flag)
+    told = search(path, row)
+    if block.encoder == "csv":
+        told = [name.strip() for name in text_of(told, path, context).split(",") if name.strip()]
+    found = names_of(told, path, context)
     if found is None and block.absent is not None:
         return frozenset(catalogue) - frozenset(block.absent.all_but)
-    return found
+    if found is None:
+        return None
+    return _grouped(block, frozenset(sent for name in found if (sent := block.told.get(name, name)) is not None))
+
+
+def _grouped(block: Events, names: frozenset[str]) -> frozenset[str]:
+    """Sent names as events; of a group that is not whole the parts stay, and count as a difference."""
+    for event, parts in block.groups.items():
+        if names.issuperset(parts):
+            names = names.difference(parts) | {event}
+    return names

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 from reconciler.core.model import Json
 from reconciler.providers.answers import Context, place_of, search
-from reconciler.providers.blocks.calls import CursorPages, LinkPages, Pagination
-from reconciler.providers.transport import Reply
+from reconciler.providers.blocks.calls import CursorPages, LinkPages, NextUrlPages, NumberedPages, Pagination, Step
+from reconciler.providers.transport import Call, Reply
 
 MAX_PAGES: Final = 200
 """A list of more pages than this is taken for an endless one."""
@@ -20,42 +22,76 @@ _RELATION: Final = re.compile(r"""(?i)\brel\s*=\s*"?([^";]+)"?""")
 
 
 class Pages:
-    """Where the next page of one list is. Remembers what it was led to, for a provider may lead in a circle."""
+    """Where the next page of one list is. Remembers what it was led to, for a provider may lead in a circle.
 
-    def __init__(self, pagination: Pagination, context: Context) -> None:
+    `step` is how the list is asked for: with a graphql body, a cursor is one of its variables.
+    """
+
+    def __init__(self, pagination: Pagination, context: Context, step: Step) -> None:
         self._pagination = pagination
         self._context = context
-        self._seen: set[str] = set()
+        self._graphql = step.body is not None and step.body.format == "graphql"
+        self._seen: set[tuple[str, bytes]] = set()
+        self._rows = 0
+        self._page: Json = None
 
-    def next_url(self, url: str, reply: Reply, document: Json) -> str | None:
-        """The URL of the page after the one at `url`, or None where the list ends; a bad answer raises."""
-        self._seen.add(url)
-        found = self._next(url, reply, document)
+    def next_call(self, call: Call, reply: Reply, document: Json) -> Call | None:
+        """The call for the page after the one that `call` gave, or None where the list ends; a bad answer raises."""
+        self._seen.add((call.url, call.body))
+        found = self._next(call, reply, document)
         if found is None:
             return None
-        if found in self._seen:
+        if (found.url, found.body) in self._seen:
             self._context.bad_answer("the provider's pages repeat: a page leads to one that was read before")
         if len(self._seen) >= MAX_PAGES:
             self._context.bad_answer(f"the provider's list has more than {MAX_PAGES} pages")
         return found
 
-    def _next(self, url: str, reply: Reply, document: Json) -> str | None:
+    def _next(self, call: Call, reply: Reply, document: Json) -> Call | None:
         pagination = self._pagination
+        if isinstance(pagination, CursorPages):
+            return self._after_cursor(pagination, call, document)
+        if isinstance(pagination, NumberedPages):
+            return self._numbered(pagination, call, reply, document)
+        link = ""
         if isinstance(pagination, LinkPages):
-            return self._linked(url, reply.headers)
-        if not isinstance(pagination, CursorPages) or not search(pagination.more, document):
-            return None
+            link = next_link(reply.headers.get("link", "")) or ""
+        elif isinstance(pagination, NextUrlPages):
+            told = search(pagination.url, document)
+            link = told or ""
+            if not isinstance(link, str):
+                self._context.bad_answer(f"`{pagination.url}` is not the URL of a page in the answer")
+        return replace(call, url=self._linked(call.url, link)) if link else None
+
+    def _after_cursor(self, pagination: CursorPages, call: Call, document: Json) -> Call | None:
         cursor = search(pagination.cursor, document)
+        if not (search(pagination.more, document) if pagination.more else cursor):
+            return None
         if isinstance(cursor, bool) or not isinstance(cursor, str | int) or cursor == "":
             self._context.bad_answer(
                 f"the answer tells of a further page, but holds no cursor at `{pagination.cursor}`"
             )
-        return with_query(url, {pagination.parameter: str(cursor)})
+        if not self._graphql:
+            return replace(call, url=with_query(call.url, {pagination.parameter: str(cursor)}))
+        body = json.loads(call.body)
+        body["variables"][pagination.parameter] = cursor
+        return replace(call, body=json.dumps(body).encode())
 
-    def _linked(self, url: str, headers: Mapping[str, str]) -> str | None:
-        link = next_link(headers.get("link", ""))
-        if link is None:
+    def _numbered(self, pagination: NumberedPages, call: Call, reply: Reply, document: Json) -> Call | None:
+        rows = search(pagination.rows, document)
+        if not rows:
             return None
+        if rows == self._page:
+            self._context.bad_answer("the provider's pages repeat: two of them hold the same")
+        self._page = rows
+        self._rows += len(rows)
+        total = reply.headers.get((pagination.total or "").lower(), "")
+        if total.isascii() and total.isdigit() and self._rows >= int(total[:12]):
+            return None
+        number = dict(parse_qsl(urlsplit(call.url).query)).get(pagination.parameter, "1")
+        return replace(call, url=with_query(call.url, {pagination.parameter: str(int(number) + 1)}))
+
+    def _linked(self, url: str, link: str) -> str:
         try:
             target = urljoin(url, link)
             place, same = place_of(target), _origin(target) == _origin(url)

@@ -85,9 +85,14 @@ def _steps(plan: Plan, painter: Painter) -> Iterable[str]:
 
 def _notes(step: Step) -> Iterable[str]:
     if step.way_out:
-        yield f"{_INDENT}way out: {clean(step.way_out)}"
+        yield f"{_INDENT}{remark(step.action)}: {clean(step.way_out)}"
     if step.doubtful:
         yield f"{_INDENT}what may exist at the provider cannot be looked up: it is recorded as an orphan"
+
+
+def remark(action: Action) -> str:
+    """What the `way_out` of a step is called: of one that is carried out it is a note."""
+    return "way out" if action is Action.BLOCKED else "note"
 
 
 def _refusal(refusal: Refusal, painter: Painter) -> Iterable[str]:

@@ -105,7 +105,7 @@ class ProblemDocument(TypedDict):
 
 
 class PlanDocument(TypedDict):
-    """A plan of `reconcile --dry-run --format json`."""
+    """A plan of `reconcile --dry-run --format json`; serial and checksum are there when it can be applied later."""
 
     version: Literal[1]
     tool_version: str
@@ -117,6 +117,8 @@ class PlanDocument(TypedDict):
     summary: SummaryDocument
     actions: list[ActionDocument]
     problems: list[ProblemDocument]
+    serial: NotRequired[int]
+    checksum: NotRequired[str]
 
 
 def plan_schema() -> dict[str, Json]:

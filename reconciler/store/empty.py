@@ -98,5 +98,17 @@ class EmptyStore:
     def release(self, lease: Lease) -> None:
         self._refuse()
 
+    def serial(self, scope: str) -> int:
+        """No pass was made yet."""
+        return 0
+
+    def applied_at(self, scope: str, digest: str, serial: int) -> float | None:
+        """No plan was applied yet."""
+        return None
+
+    def mark_applied(self, scope: str, digest: str, serial: int, now: float) -> bool:
+        """Nothing can be recorded."""
+        self._refuse()
+
     def _refuse(self) -> NoReturn:
         raise StateError(f"there is no state file {self._path}, and it is open for reading only")

@@ -59,6 +59,15 @@ def create_empty(path: Path) -> None:
     sync_folder(path.parent)
 
 
+def create_new(path: Path) -> None:
+    """Create an empty `path` with mode 0600; raises `FileExistsError`."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
+    try:
+        os.fchmod(handle, _MODE)
+    finally:
+        os.close(handle)
+
+
 def create_with(path: Path, text: str) -> bool:
     """Create `path` with mode 0600 and its whole content at once, durably; False when it exists already.
 
@@ -80,6 +89,29 @@ def create_with(path: Path, text: str) -> bool:
         draft.unlink()
     sync_folder(path.parent)
     return True
+
+
+def replace_with(path: Path, text: str) -> None:
+    """Give the existing `path` a new content with mode 0600, durably: a reader sees the old one or the new one, whole.
+
+    A link is followed. The draft has a fixed name, so that one left by a killed process is not left for ever; the
+    caller holds the folder's lock.
+    """
+    path = path.resolve()
+    draft = path.with_name(f".{path.name}.draft")
+    draft.unlink(missing_ok=True)
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            os.fchmod(file.fileno(), _MODE)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from reconciler.core.errors import StateError
 from reconciler.core.model import Secret
 from reconciler.store import files
+from reconciler.store.failures import WrongKeyError
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -73,6 +74,11 @@ class KeyRing:
     def __bool__(self) -> bool:
         return bool(self.keys)
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the keys in their order, each once."""
+        return tuple(dict.fromkeys(key.id for key in self.keys))
+
     def seal(self, plain: bytes, row: str) -> Sealed:
         """Encrypt with the first key, bound to the identity `row`."""
         key = self.keys[0]
@@ -90,11 +96,11 @@ class KeyRing:
         raise missing(sealed.key_id, self)
 
 
-def missing(key_id: str, ring: KeyRing) -> StateError:
+def missing(key_id: str, ring: KeyRing) -> WrongKeyError:
     """The refusal when a store needs a key that is not at hand."""
     have = ", ".join(key.id for key in ring.keys)
     found = f" (found: {have})" if have else ""
-    return StateError(
+    return WrongKeyError(
         f"the encryption key {key_id} of this store is missing{found}: {ring.source}; "
         "a new key is made only together with a new store"
     )
@@ -116,12 +122,30 @@ def load_or_create(source: KeySource) -> KeyRing:
     if ring or source.file is None:
         return ring
     files.make_folder(source.file.parent)
-    files.create_with(source.file, base64.b64encode(os.urandom(KEY_BYTES)).decode() + "\n")
+    files.create_with(source.file, _new() + "\n")
     return load(source)
 
 
+def put_first(file: Path) -> None:
+    """Put a new key in front of those in the key file, which stay; the caller holds the folder's lock."""
+    files.replace_with(file, "\n".join([_new(), *_parts(file.read_text(encoding="ascii"))]) + "\n")
+
+
+def keep_first(file: Path) -> None:
+    """Drop all keys of the key file but the first; the caller holds the folder's lock."""
+    files.replace_with(file, _parts(file.read_text(encoding="ascii"))[0] + "\n")
+
+
+def _new() -> str:
+    return base64.b64encode(os.urandom(KEY_BYTES)).decode()
+
+
+def _parts(text: str) -> list[str]:
+    return [part for part in re.split(r"[,\s]+", text) if part]
+
+
 def _parsed(text: str, origin: str) -> tuple[Key, ...]:
-    parts = [part for part in re.split(r"[,\s]+", text) if part]
+    parts = _parts(text)
     if not parts:
         raise StateError(f"{origin} holds no key: expected base64 or hexadecimal of {KEY_BYTES} bytes")
     return tuple(_key(part, f"key {number} of {origin}") for number, part in enumerate(parts, 1))

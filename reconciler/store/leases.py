@@ -38,6 +38,21 @@ def check_bound(scope: str, project: str, bound: str) -> None:
         )
 
 
+def current(connection: Connection, scope: str) -> Lease | None:
+    """The lease of `scope` as it was last taken or renewed, lapsed or not; None where it was given back."""
+    row = connection.execute(select(_s.holder, _s.fence, _s.expires_at).where(_s.name == scope)).first()
+    return Lease(scope=scope, holder=row.holder, fence=row.fence, expires_at=row.expires_at) if row and row[0] else None
+
+
+def holders(connection: Connection, now: float) -> tuple[Lease, ...]:
+    """The leases that have not lapsed, by scope."""
+    statement = select(_s.name, _s.holder, _s.fence, _s.expires_at).where(_s.holder != "", _s.expires_at > now)
+    return tuple(
+        Lease(scope=scope, holder=holder, fence=fence, expires_at=expires_at)
+        for scope, holder, fence, expires_at in connection.execute(statement.order_by(_s.name))
+    )
+
+
 def acquire(connection: Connection, wanted: Lease, now: float) -> Lease | None:
     """Take the lease when it is free, lapsed or the holder's own; the fence grows each time."""
     _ensure(connection, wanted.scope)

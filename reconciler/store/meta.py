@@ -6,15 +6,17 @@ import base64
 import hashlib
 import hmac
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, insert, inspect, select
+from sqlalchemy import Connection, delete, insert, inspect, select
 
 from reconciler.core.errors import StateError
 from reconciler.core.model import Secret
 from reconciler.store import keys, schema, tables
+from reconciler.store.failures import WrongKeyError
 
 _FINGERPRINT_KEY = "fingerprint_key"
+_RETIRED_KEYS = "retired_keys"
 
 
 class Fingerprints:
@@ -59,11 +61,57 @@ def initialise(connection: Connection, ring: keys.KeyRing) -> None:
 
 def unlock(connection: Connection, ring: keys.KeyRing) -> Fingerprints:
     """Check that the key of this store is at hand; raises `StateError` naming the missing one."""
-    statement = select(tables.meta.c.value).where(tables.meta.c.name == _FINGERPRINT_KEY)
-    value = connection.execute(statement).scalar()
+    return Fingerprints(ring.unseal(_sealed_fingerprint_key(connection), _FINGERPRINT_KEY))
+
+
+def reseal(connection: Connection, ring: keys.KeyRing) -> None:
+    """Seal the fingerprint key, which stays the same, with the first key of `ring`."""
+    sealed = ring.seal(ring.unseal(_sealed_fingerprint_key(connection), _FINGERPRINT_KEY), _FINGERPRINT_KEY)
+    _put(connection, _FINGERPRINT_KEY, _packed(sealed))
+
+
+def sealing_key(connection: Connection) -> str:
+    """The id of the key that the fingerprint key is sealed with."""
+    return _sealed_fingerprint_key(connection).key_id
+
+
+def retire(connection: Connection, key_ids: Iterable[str], successor: str) -> None:
+    """Let nothing be sealed with these keys any more; `successor` is the one to use."""
+    retired = {*_retired(connection), *key_ids} - {successor}
+    _put(connection, _RETIRED_KEYS, ",".join(sorted(retired)))
+
+
+def check_sealing(connection: Connection, ring: keys.KeyRing) -> None:
+    """Raise `WrongKeyError` when the key that `ring` seals with was replaced.
+
+    Whoever read the keys before they were rotated must not seal with one that is thrown away soon.
+    """
+    if ring.keys[0].id in _retired(connection):
+        raise WrongKeyError(
+            f"the encryption key {ring.keys[0].id} was replaced by `reconcile key rotate`: "
+            "give this process the new one (in RECONCILER_KEY the first of several seals)"
+        )
+
+
+def _retired(connection: Connection) -> frozenset[str]:
+    value = _value(connection, _RETIRED_KEYS)
+    return frozenset(value.split(",")) if value else frozenset()
+
+
+def _sealed_fingerprint_key(connection: Connection) -> keys.Sealed:
+    value = _value(connection, _FINGERPRINT_KEY)
     if value is None:
         raise StateError("the store is damaged: its fingerprint key is gone; put back a backup")
-    return Fingerprints(ring.unseal(_unpacked(value), _FINGERPRINT_KEY))
+    return _unpacked(value)
+
+
+def _value(connection: Connection, name: str) -> str | None:
+    return connection.execute(select(tables.meta.c.value).where(tables.meta.c.name == name)).scalar()
+
+
+def _put(connection: Connection, name: str, value: str) -> None:
+    connection.execute(delete(tables.meta).where(tables.meta.c.name == name))
+    connection.execute(insert(tables.meta).values(name=name, value=value))
 
 
 def _packed(sealed: keys.Sealed) -> str:

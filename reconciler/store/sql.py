@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from sqlalchemy import Connection
 
 from reconciler.core.model import Orphan, Recorded, Secret
 from reconciler.core.ports import Lease, Write
-from reconciler.store import leases, leftovers, records, vaults
+from reconciler.store import applied, copying, keys, leases, leftovers, meta, records, renaming, rotation, vaults
+from reconciler.store.failures import WrongKeyError, translated
 from reconciler.store.keys import KeyRing
 from reconciler.store.meta import Fingerprints
+from reconciler.store.rotation import Rotation
 from reconciler.store.sqlite import Database
+
+T = TypeVar("T")
 
 
 class SqlStore:
@@ -76,7 +81,7 @@ class SqlStore:
             records.put(connection, lease.scope, [write.record for write in writes])
             vaults.put(connection, self._ring, writes)
 
-        self._write(lease, work)
+        self._with_keys(lambda: self._write(lease, work))
 
     def delete(self, lease: Lease, webhook_id: str, orphans: Sequence[Orphan] = ()) -> None:
         def work(connection: Connection) -> None:
@@ -87,7 +92,9 @@ class SqlStore:
 
     def secrets(self, webhook_id: str) -> tuple[Secret, ...]:
         """The secrets that deliveries may be signed with, newest first: the last two that were written."""
-        return self._database.read(lambda connection: vaults.of_webhook(connection, self._ring, webhook_id))
+        return self._with_keys(
+            lambda: self._database.read(lambda connection: vaults.of_webhook(connection, self._ring, webhook_id))
+        )
 
     def fingerprint(self, secret: Secret) -> str:
         return self._fingerprints.of(secret)
@@ -119,6 +126,53 @@ class SqlStore:
 
     def release(self, lease: Lease) -> None:
         self._database.write(lambda connection: leases.release(connection, lease))
+
+    def serial(self, scope: str) -> int:
+        """A number that grows with every pass that may write in `scope`."""
+        return self._database.read(lambda connection: applied.serial(connection, scope))
+
+    def applied_at(self, scope: str, digest: str, serial: int) -> float | None:
+        """When a saved plan was applied, in UNIX seconds; None where it was not."""
+        return self._database.read(lambda connection: applied.when(connection, scope, digest, serial))
+
+    def mark_applied(self, scope: str, digest: str, serial: int, now: float) -> bool:
+        """Record that a saved plan is being applied; False where it was before."""
+        return self._database.write(lambda connection: applied.mark(connection, scope, digest, serial, now))
+
+    def lease(self, scope: str) -> Lease | None:
+        """The lease of `scope` as its holder last took or renewed it, lapsed or not; None where nobody has it."""
+        return self._database.read(lambda connection: leases.current(connection, scope))
+
+    def rename_scope(self, old: Lease, new: Lease, binding: str) -> None:
+        """Give all of `old`'s scope to `new`'s, which is bound to `binding`; the same lease twice only binds.
+
+        Raises `BlockedError` where the new scope holds something already.
+        """
+        self._database.write(lambda connection: renaming.rename(connection, old, new, binding))
+
+    def backup(self, target: Path) -> str:
+        """Copy the store to the new file `target`; returns the id of the key that opens the copy.
+
+        Raises `StateError` when `target` exists or cannot be written, or the copy cannot be opened.
+        """
+        copying.copy(self._database, target, lambda connection: meta.unlock(connection, self._ring))
+        return self._database.read(meta.sealing_key)
+
+    def rotate(self, lease: Lease) -> Generator[Rotation, None, None]:
+        """Seal everything with another key: see `rotation.rotate`."""
+        return rotation.rotate(self._database, self._ring.source, lease)
+
+    def _with_keys(self, work: Callable[[], T]) -> T:
+        """What `work` returns, tried again where the keys were rotated since they were read."""
+        try:
+            return work()
+        except WrongKeyError:
+            with translated(self._database.path):
+                ring = keys.load(self._ring.source)
+            if ring.ids == self._ring.ids:
+                raise
+            self._ring = ring
+            return work()
 
     def _write(self, lease: Lease, work: Callable[[Connection], None]) -> None:
         def guarded(connection: Connection) -> None:

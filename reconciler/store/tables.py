@@ -140,6 +140,15 @@ orphans = Table(
     Index("ix_orphans_scope", "scope"),
 )
 
+applied_plans = Table(
+    "applied_plans",
+    METADATA,
+    Column("scope", Text, ForeignKey("scopes.name", ondelete="CASCADE"), primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("serial", Integer, primary_key=True),
+    Column("applied_at", Double, nullable=False),
+)
+
 alembic_version = Table(
     "alembic_version",
     MetaData(),  # Alembic's own table, in its own shape: no part of what migrations describe

@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from reconciler.core.model import Json
 
 MASK = "********"
-_HEADERS = frozenset({"authorization", "private-token", "cookie", "proxy-authorization"})
-_FIELDS = frozenset({"secret", "token", "secret_token", "private_token"})
+_HEADERS = frozenset({"authorization", "private-token", "cookie", "proxy-authorization", "x-api-key", "api-key"})
+_FIELDS = frozenset({"secret", "token", "secret_token", "private_token", "signing_key", "clientState"})
 _BOT = re.compile(r"(/bot[0-9]+:)[^/]+")
 _BODY_KEPT = 65_536
 

@@ -1,6 +1,6 @@
 """The sandbox: stateful stand-ins of vendors behind one ASGI app, with controls under `/_sandbox`.
 
-Roots: `/github`, `/gitlab/api/v4`, `/telegram` and `/stripe/v1` take the place of the vendors' API roots.
+`ROOTS` says which path takes the place of which vendor's API root.
 
 Controls (JSON): `GET /_sandbox/health`, `GET|DELETE /requests`, `GET /webhooks`, `GET /deliveries`, `POST /fire`,
 `GET|POST|DELETE /faults`, `POST|DELETE /reset`.
@@ -24,29 +24,52 @@ from reconciler.core.model import Json
 from reconciler.testing.faults import Fault, Faults, faulty
 from reconciler.testing.outbound import Courier
 from reconciler.testing.requests_log import RequestLog, recording
+from reconciler.testing.vendors.airtable import Airtable
 from reconciler.testing.vendors.base import (
     Access,
     Delivery,
     Outcome,
+    Sender,
     Surroundings,
     UnknownEventError,
     Vendor,
 )
+from reconciler.testing.vendors.bitbucket import Bitbucket
+from reconciler.testing.vendors.calendly import Calendly
+from reconciler.testing.vendors.exa import Exa
+from reconciler.testing.vendors.gitea import Gitea
 from reconciler.testing.vendors.github import GitHub
 from reconciler.testing.vendors.gitlab import GitLab
+from reconciler.testing.vendors.linear import Linear
 from reconciler.testing.vendors.manual import SENDERS
+from reconciler.testing.vendors.microsoft_graph import MicrosoftGraph
+from reconciler.testing.vendors.slack import Slack
+from reconciler.testing.vendors.slant3d import Slant3D
 from reconciler.testing.vendors.stripe import Stripe
 from reconciler.testing.vendors.telegram import Telegram
+from reconciler.testing.vendors.typeform import Typeform
+from reconciler.testing.vendors.vercel import Vercel
 
 ROOTS: Mapping[str, str] = {
     "github": "/github",
     "gitlab": "/gitlab/api/v4",
     "telegram": "/telegram",
     "stripe": "/stripe/v1",
+    "gitea": "/gitea/api/v1",
+    "bitbucket": "/bitbucket/2.0",
+    "typeform": "/typeform",
+    "linear": "/linear",
+    "vercel": "/vercel",
+    "calendly": "/calendly",
+    "airtable": "/airtable/v0",
+    "microsoft-graph": "/microsoft-graph/v1.0",
+    "exa": "/exa/websets/v0",
+    "slant3d": "/slant3d/api",
 }
 """Provider to the path that stands for its API root; immutable in use."""
 
 _CONTROLS = "/_sandbox"
+_ANSWERED = "not sent: nothing is there to take it, so the sandbox answered this handshake itself"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +77,9 @@ class SandboxConfig:
     """What a sandbox is made of.
 
     `now` gives UNIX seconds. `forward_to` and `receiver` are explained at `Courier`. `access` says, by provider, which
-    tokens and resources exist; a provider that is not named knows all.
+    tokens and resources exist; a provider that is not named knows all. `answer_handshakes`: a handshake that a vendor
+    makes during a call, and that could go nowhere, is answered by the sandbox itself, and the log of deliveries says
+    so; thus manifests can be tried before anything takes deliveries. False: it fails, as it would at the vendor.
     """
 
     now: Callable[[], float]
@@ -63,6 +88,7 @@ class SandboxConfig:
     receiver: ASGIApp | None = None
     access: Mapping[str, Access] = field(default_factory=dict)
     log_limit: int = 1000
+    answer_handshakes: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +114,34 @@ class Sandbox:
         self.faults = Faults()
         self.outcomes: deque[Outcome] = deque(maxlen=config.log_limit)
         self._courier = Courier(forward_to=config.forward_to, receiver=config.receiver)
-        around = Surroundings(now=config.now, random_bytes=config.random_bytes, deliver=self._deliver)
+        self._answers = config.answer_handshakes and config.receiver is None
+        around = Surroundings(now=config.now, random_bytes=config.random_bytes, deliver=self._asked)
         access = {provider: config.access.get(provider, Access()) for provider in ROOTS}
         self.github = GitHub(around, access["github"])
         self.gitlab = GitLab(around, access["gitlab"])
         self.telegram = Telegram(around, access["telegram"])
         self.stripe = Stripe(around, access["stripe"])
-        everyone: tuple[Vendor, ...] = (self.github, self.gitlab, self.telegram, self.stripe)
+        self.airtable = Airtable(around, access["airtable"])
+        self.microsoft_graph = MicrosoftGraph(around, access["microsoft-graph"])
+        self.exa = Exa(around, access["exa"])
+        self.slant3d = Slant3D(around, access["slant3d"])
+        self._senders: Mapping[str, Sender] = {**SENDERS, Slack.name: Slack(around)}
+        everyone: tuple[Vendor, ...] = (
+            self.github,
+            self.gitlab,
+            self.telegram,
+            self.stripe,
+            Gitea(around, access["gitea"]),
+            Bitbucket(around, access["bitbucket"]),
+            Typeform(around, access["typeform"]),
+            Linear(around, access["linear"]),
+            Vercel(around, access["vercel"]),
+            Calendly(around, access["calendly"]),
+            self.airtable,
+            self.microsoft_graph,
+            self.exa,
+            self.slant3d,
+        )
         self.vendors: Mapping[str, Vendor] = {vendor.name: vendor for vendor in everyone}
         mounts = [Mount(ROOTS[name], app=vendor.app) for name, vendor in self.vendors.items()]
         self._vendor_app = recording(faulty(Starlette(routes=mounts), self.faults), self.log)
@@ -122,12 +169,22 @@ class Sandbox:
     def _made(self, order: FireOrder) -> Sequence[Delivery]:
         if (vendor := self.vendors.get(order.provider)) is not None:
             return vendor.deliveries(order.event, order.resource, order.payload)
-        if (sender := SENDERS.get(order.provider)) is None:
-            known = ", ".join([*self.vendors, *SENDERS])
+        if (sender := self._senders.get(order.provider)) is None:
+            known = ", ".join([*self.vendors, *self._senders])
             raise ValueError(f"the sandbox has no provider {order.provider!r}; it has {known}")
         if not order.url:
             raise ValueError(f"{order.provider} has no API, so the sandbox cannot know the webhook: give its url")
         return [sender.delivery(order.url, order.event, order.secret, order.payload)]
+
+    async def _asked(self, delivery: Delivery) -> Outcome:
+        """Send what a vendor sends during a call; a handshake that could go nowhere is answered here."""
+        if not (delivery.echo and self._answers) or self._courier.destination(delivery.url) is not None:
+            return await self._deliver(delivery)
+        outcome = Outcome(
+            delivery=delivery, sent=False, status=200, body=delivery.echo, media_type="text/plain", error=_ANSWERED
+        )
+        self.outcomes.append(outcome)
+        return outcome
 
     async def _deliver(self, delivery: Delivery) -> Outcome:
         outcome = await self._courier.send(delivery)

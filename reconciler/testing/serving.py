@@ -69,6 +69,8 @@ async def serve_sandbox(
         announce(f"sandbox ready at {origin}")
         for provider, root in ROOTS.items():
             announce(f"  {provider}: api_url {origin}{root}")
+        if config.answer_handshakes and config.receiver is None and not config.forward_to:
+            announce("  no forward-to address: the sandbox itself answers the handshakes of new webhooks")
         return await _signalled()
 
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn
 
-import jmespath
-from jmespath.exceptions import JMESPathError
-
-from reconciler.core.errors import ReconcilerError
 from reconciler.core.model import Json
+from reconciler.verify.body import DeliveryError, parse_json, search
 from reconciler.verify.request import Request
+from reconciler.verify.token import BodyTokenScheme, token_holders
 
 MAX_NAME = 200
 """Longer event names and delivery ids are not a vendor's."""
 
-
-class DeliveryError(ReconcilerError):
-    """A request cannot be read as a delivery; its text holds nothing that the sender wrote."""
+SEPARATOR = ","
+"""Between the events of one delivery; no vendor's event name holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +33,10 @@ class HeaderEvent:
 
 @dataclass(frozen=True, slots=True)
 class BodyEvent:
-    """The event is named in the body, at a JMESPath."""
+    """The event is named in the body, at a JMESPath; a list there names several. `names` is as in `HeaderEvent`."""
 
     path: str
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +53,14 @@ class ConstantEvent:
     name: str
 
 
-EventRule = HeaderEvent | BodyEvent | KeyEvent | ConstantEvent
+@dataclass(frozen=True, slots=True)
+class AnyEvent:
+    """A delivery does not tell: it may be any of `names`, or several of them."""
+
+    names: tuple[str, ...]
+
+
+EventRule = HeaderEvent | BodyEvent | KeyEvent | ConstantEvent | AnyEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +85,21 @@ class DeliveryRules:
     """Where things are in a delivery.
 
     `ids` are tried in order. `content_types` are the media types that are accepted; empty accepts any, for the body
-    must be JSON all the same.
+    must be JSON all the same. `token` is where the body holds the secret, which is taken out of the payload.
     """
 
     event: EventRule
     ids: tuple[IdRule, ...] = ()
     content_types: frozenset[str] = frozenset()
+    token: BodyTokenScheme | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A delivery that was read. `id` is empty where the provider gives none."""
+    """A delivery that was read. `id` is empty where the provider gives none.
+
+    One request may be of several events: then `event` names each of them, separated by commas.
+    """
 
     payload: Json
     event: str
@@ -106,24 +113,20 @@ def read_delivery(rules: DeliveryRules, request: Request) -> Delivery:
     event = _event(rules.event, request, payload)
     if not event:
         raise DeliveryError("the delivery does not say which event it is")
+    if rules.token:
+        _strip(rules.token, payload)
     return Delivery(payload, event, _id(rules.ids, request, payload))
 
 
-def parse_json(body: bytes) -> Json:
-    """Parse strict JSON in UTF-8: no byte order mark, no NaN, no lone surrogates; raises `DeliveryError`."""
-    try:
-        text = body.decode("utf-8")
-        payload = json.loads(text, parse_constant=_not_json)
-        if "\\ud" in text.lower():
-            json.dumps(payload, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError):
-        # The cause quotes what the sender wrote.
-        raise DeliveryError("the body is not JSON in UTF-8") from None
-    return payload
+def events_in(event: str) -> tuple[str, ...]:
+    """The single events that `Delivery.event` names."""
+    return tuple(event.split(SEPARATOR))
 
 
-def _not_json(name: str) -> NoReturn:
-    raise ValueError(name)
+def _strip(token: BodyTokenScheme, payload: Json) -> None:
+    for item in token_holders(token, payload):
+        if isinstance(item, dict):
+            item.pop(token.key, None)
 
 
 def _check_content_type(rules: DeliveryRules, request: Request) -> None:
@@ -139,18 +142,30 @@ def _event(rule: EventRule, request: Request, payload: Json) -> str:
     if isinstance(rule, ConstantEvent):
         return rule.name
     if isinstance(rule, BodyEvent):
-        return _name(_search(rule.path, payload))
+        return _named(rule, search(rule.path, payload))
+    if isinstance(rule, AnyEvent):
+        return SEPARATOR.join(rule.names)
     if isinstance(rule, KeyEvent):
         return next((name for name in rule.names if isinstance(payload, dict) and name in payload), "")
     name = _header(request, rule.header)
     name = rule.names.get(name, name)
-    detail = _name(_search(rule.detail, payload)) if name and rule.detail else ""
+    detail = _name(search(rule.detail, payload)) if name and rule.detail else ""
     return f"{name}{rule.separator}{detail}" if detail else name
+
+
+def _named(rule: BodyEvent, found: Json) -> str:
+    """The events at the path, each once, in the order in which they come; empty where one of them is no name."""
+    names = [_name(item) for item in (found if isinstance(found, list) else [found])]
+    return SEPARATOR.join(_registered(names, rule.names)) if all(names) else ""
+
+
+def _registered(delivered: Iterable[str], names: Mapping[str, str]) -> Iterable[str]:
+    return dict.fromkeys(names.get(name, name) for name in delivered)
 
 
 def _id(rules: tuple[IdRule, ...], request: Request, payload: Json) -> str:
     for rule in rules:
-        found = _header(request, rule.header) if isinstance(rule, HeaderId) else _name(_search(rule.path, payload))
+        found = _header(request, rule.header) if isinstance(rule, HeaderId) else _name(search(rule.path, payload))
         if found:
             return found
     return ""
@@ -167,10 +182,3 @@ def _name(value: Json) -> str:
     """Text or a whole number as a name; empty where it is none, or holds what no vendor's name holds."""
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     return text if len(text) <= MAX_NAME and text.isascii() and text.isprintable() else ""
-
-
-def _search(path: str, payload: Json) -> Json:
-    try:
-        return jmespath.search(path, payload)
-    except JMESPathError:
-        return None

@@ -2,7 +2,8 @@
 
 GitHub ("Validating webhook deliveries", docs.github.com) signs the body alone; Stripe ("Verify webhook signatures
 manually", docs.stripe.com/webhooks) signs a timestamp and the body, and may send several signatures while a secret is
-rolled. Both are the same scheme with other data.
+rolled; Slack ("Verifying requests from Slack", docs.slack.dev) has the timestamp in a header of its own; Airtable
+("Webhooks overview", airtable.com/developers/web) tells the key in base64. All are one scheme with other data.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reconciler.verify.keys import KeyEncoding
 from reconciler.verify.request import ACCEPTED, Request, Verdict, refused, single_header
 
 MAX_CANDIDATES = 8
@@ -58,8 +60,19 @@ class Pairs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """A header of its own that holds the timestamp (UNIX seconds), and its tolerance as in `Pairs`."""
+
+    header: str
+    tolerance: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HmacScheme:
-    """An HMAC in a header. `message` is what is signed, in order: literal text and parts of the request."""
+    """An HMAC in a header. `message` is what is signed, in order: literal text and parts of the request.
+
+    `key` is how the secret spells the key. Where a timestamp is signed it stands in `pairs` or in `stamp`.
+    """
 
     header: str
     algorithm: Algorithm = Algorithm.SHA256
@@ -67,6 +80,8 @@ class HmacScheme:
     prefix: str = ""
     message: tuple[str | Part, ...] = (Part.BODY,)
     pairs: Pairs | None = None
+    stamp: Stamp | None = None
+    key: KeyEncoding = KeyEncoding.TEXT
 
 
 def verify_hmac(scheme: HmacScheme, keys: Sequence[bytes], request: Request, now: float) -> Verdict:
@@ -74,7 +89,7 @@ def verify_hmac(scheme: HmacScheme, keys: Sequence[bytes], request: Request, now
     header = single_header(request, scheme.header)
     if isinstance(header, Verdict):
         return header
-    claims = _claims(scheme, header, now)
+    claims = _stamped(scheme.stamp, header, request, now) if scheme.stamp else _claims(scheme, header, now)
     if isinstance(claims, Verdict):
         return claims
     timestamp, candidates = claims
@@ -95,11 +110,32 @@ def sign_hmac(scheme: HmacScheme, key: bytes, body: bytes, now: float) -> tuple[
     timestamp = str(int(now)).encode()
     digest = hmac.digest(key, _message(scheme, body, timestamp), scheme.algorithm)
     text = scheme.prefix + (digest.hex() if scheme.encoding is Encoding.HEX else base64.b64encode(digest).decode())
+    if scheme.stamp is not None:
+        return ((scheme.header, text), (scheme.stamp.header, timestamp.decode()))
     if scheme.pairs is None:
         return ((scheme.header, text),)
     pairs = scheme.pairs
     stamp = f"{pairs.timestamp}={timestamp.decode()}{pairs.separator}"
     return ((scheme.header, f"{stamp}{pairs.signature}={text}"),)
+
+
+def _stamped(stamp: Stamp, header: bytes, request: Request, now: float) -> tuple[bytes, list[bytes]] | Verdict:
+    """The timestamp of its own header, and the one candidate signature."""
+    timestamp = single_header(request, stamp.header)
+    if isinstance(timestamp, Verdict):
+        return timestamp
+    stale = _stale(timestamp, stamp.tolerance, now)
+    return (timestamp, [header]) if stale is None else stale
+
+
+def _stale(stamp: bytes, tolerance: float, now: float) -> Verdict | None:
+    """The refusal of a timestamp that is none, or too far away."""
+    if not (stamp.isdigit() and len(stamp) <= MAX_TIMESTAMP_DIGITS):
+        return refused("the timestamp is not a whole number of seconds")
+    # Written this way round, a `now` that is not a number refuses.
+    if not abs(now - int(stamp)) <= tolerance:
+        return refused(f"the timestamp is more than {tolerance:g} s away from now")
+    return None
 
 
 def _claims(scheme: HmacScheme, header: bytes, now: float) -> tuple[bytes, list[bytes]] | Verdict:
@@ -120,12 +156,8 @@ def _claims(scheme: HmacScheme, header: bytes, now: float) -> tuple[bytes, list[
     if len(candidates) > MAX_CANDIDATES:
         return refused(f"the {scheme.header} header holds more than {MAX_CANDIDATES} signatures")
     (stamp,) = stamps
-    if not (stamp.isdigit() and len(stamp) <= MAX_TIMESTAMP_DIGITS):
-        return refused("the timestamp is not a whole number of seconds")
-    # Written this way round, a `now` that is not a number refuses.
-    if not abs(now - int(stamp)) <= pairs.tolerance:
-        return refused(f"the timestamp is more than {pairs.tolerance:g} s away from now")
-    return stamp, candidates
+    stale = _stale(stamp, pairs.tolerance, now)
+    return (stamp, candidates) if stale is None else stale
 
 
 def _decode(scheme: HmacScheme, text: bytes) -> bytes | None:

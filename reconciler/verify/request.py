@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+MAX_PARAMETERS = 100
+"""A query with more is not a vendor's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -10,11 +14,13 @@ class Request:
     """One HTTP request as it arrived.
 
     `headers` keeps every pair in order, values as the server decoded them (ISO 8859-1), so that a repeated header stays
-    visible; `body` is the received bytes, never re-serialised; `url` is the public URL that the provider was given.
+    visible; `body` is the received bytes, never re-serialised; `url` is the public URL that the provider was given;
+    `query` is what followed the question mark when it called, still encoded.
     """
 
     method: str = "POST"
     url: str = ""
+    query: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
 
@@ -22,6 +28,14 @@ class Request:
         """Every value of a header, in order; names compare without case."""
         wanted = name.lower()
         return tuple(value for key, value in self.headers if key.lower() == wanted)
+
+    def parameters(self, name: str) -> tuple[str, ...]:
+        """Every value of a query parameter, in order and decoded; none where the query is not well-formed UTF-8."""
+        try:
+            pairs = parse_qsl(self.query, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
+        except ValueError:
+            return ()
+        return tuple(value for key, value in pairs if key == name)
 
 
 @dataclass(frozen=True, slots=True)

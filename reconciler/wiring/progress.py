@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from reconciler.core.model import Group, Json
 from reconciler.core.plan import Step
 from reconciler.core.ports import Progress
@@ -19,11 +21,14 @@ def worded(progress: Progress, default_user: str) -> Progress:
                 level = "error" if result is Result.FAILED else "info" if result is Result.DONE else "warning"
                 text = f"{step.action} {address}: {result}" + (f": {message}" if message else "")
                 progress(event, level=level, message=text, address=address, action=str(step.action), result=str(result))
+            case "listing", {"number": number}:
+                progress(event, level="debug", message=f"asking for {counted(number, 'list')}", number=number)
             case "listed", {"group": group, "number": number}:
                 text = f"{_name(group)}: {counted(number, 'webhook')} at the provider"
-                progress(event, level="debug", message=text, number=number)
+                progress(event, level="debug", message=text, number=number, provider=group.provider)
             case "list_failed", {"group": group, "reason": reason}:
-                progress(event, level="warning", message=f"{_name(group)}: cannot be listed: {reason}")
+                text = f"{_name(group)}: cannot be listed: {reason}"
+                progress(event, level="warning", message=text, provider=group.provider)
             case _:
                 progress(event, **details)
 
@@ -32,3 +37,17 @@ def worded(progress: Progress, default_user: str) -> Progress:
 
 def _name(group: Group) -> str:
     return f"{group.provider}/{group.type}/{group.resource}@{group.credentials}"
+
+
+class ListTally:
+    """A `Progress` that counts the lists which were read, by provider, and hands every event on."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.listed: Counter[str] = Counter()
+        self._progress = progress
+
+    def __call__(self, event: str, /, **details: Json) -> None:
+        """Note a list, whether or not it could be read."""
+        if event in {"listed", "list_failed"}:
+            self.listed[str(details.get("provider"))] += 1
+        self._progress(event, **details)

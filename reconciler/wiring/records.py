@@ -25,6 +25,11 @@ class Records:
         self._scope = scope
         self._default_user = default_user
 
+    @property
+    def scope(self) -> str:
+        """The scope that is looked at."""
+        return self._scope
+
     def all(self) -> Sequence[Recorded]:
         """Every record, ordered by address."""
         return sorted(self._store.records(self._scope), key=lambda record: (self.address(record), record.id))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from reconciler.core.model import Desired, Secret
-from reconciler.core.ports import Entropy, Progress, Provider
+from reconciler.core.ports import Clock, Entropy, Progress, Provider
 from reconciler.engine.context import Ports, Scope, Secrets
 from reconciler.engine.reconciler import Reconciler, require_base_url
 from reconciler.manifests.project import Project
@@ -94,7 +94,7 @@ async def _session(
             base_url=project.base_url or "",
             catalogue=loaded.definitions.traits,
             binding=origin.binding,
-            holder=_holder(entropy),
+            holder=holder_of(entropy),
             default_user=project.default_user,
             limits=project.limits,
             commit=origin.commit,
@@ -102,11 +102,12 @@ async def _session(
             lock_timeout=lock_timeout,
         )
         async with HttpTransport() as transport:
+            clock = SystemClock()
             ports = Ports(
                 store=store,
-                providers=_Providers(loaded.definitions, transport),
+                providers=_Providers(loaded.definitions, transport, clock),
                 credentials=_credentials(loaded),
-                clock=SystemClock(),
+                clock=clock,
                 entropy=entropy,
                 progress=worded(progress, project.default_user),
             )
@@ -121,14 +122,15 @@ async def _session(
 class _Providers(Mapping[str, Provider]):
     """Providers by name, each made when it is first asked for."""
 
-    def __init__(self, definitions: Definitions, transport: Transport) -> None:
+    def __init__(self, definitions: Definitions, transport: Transport, clock: Clock) -> None:
         self._definitions = definitions
         self._transport = transport
+        self._clock = clock
         self._made: dict[str, Provider] = {}
 
     def __getitem__(self, name: str) -> Provider:
         if name not in self._made:
-            self._made[name] = HttpProvider(self._definitions[name], self._transport)
+            self._made[name] = HttpProvider(self._definitions[name], self._transport, self._clock.now)
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -159,6 +161,6 @@ def _supplied(loaded: Loaded, store: SqlStore | EmptyStore) -> tuple[Sequence[De
     return desired, supplied
 
 
-def _holder(entropy: Entropy) -> str:
+def holder_of(entropy: Entropy) -> str:
     """Who holds a lease, for people: machine, process, and something that no other run has."""
     return f"{socket.gethostname()}:{os.getpid()}:{entropy.webhook_id()[:8]}"

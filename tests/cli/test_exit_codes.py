@@ -42,7 +42,7 @@ def many(project: Project, resources: list[str]) -> None:
         ["--format", "json", "plan"],
         ["plan", "--yes"],
         ["plan", "--dry-run"],
-        ["plan", "--format", "markdown"],
+        ["plan", "--format", "yaml"],
         ["plan", "--allow-destroy", "many"],
         ["daemon"],
         ["daemon", "--interval", "0"],

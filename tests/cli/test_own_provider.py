@@ -55,3 +55,13 @@ def test_triggers_that_share_a_webhook_must_agree(project: Project) -> None:
     assert done.code == 7
     assert "webhooks/other.yaml" in done.out
     assert "webhooks/triage.yaml:" in done.out
+
+
+def test_the_schema_of_a_projects_manifests_knows_its_providers(project: Project) -> None:
+    """With `-C` the own definitions are in it, and a definition that is broken is told."""
+    define(project)
+    done = project.run("schema", "manifest")
+    assert done.code == 0
+    assert "forms.plain.events" in done.document["$defs"]
+    project.write("own/broken.yaml", "version: 1\nname: broken\n")
+    assert project.run("schema", "manifest").code == 7

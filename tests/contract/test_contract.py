@@ -10,14 +10,16 @@ from reconciler.core.ports import Answer, Credentials, Registration, Target
 from reconciler.documents.packaged import providers_folder
 from reconciler.providers.catalogue import Definitions
 from reconciler.providers.client import HttpTransport
+from reconciler.providers.definition import Definition
 from reconciler.providers.http import HttpProvider
 from reconciler.providers.transport import Call, Reply
 from reconciler.testing.contract import CASES, ContractError, Subject, check
 from reconciler.testing.memory_provider import MemoryProvider
 from reconciler.testing.sandbox import ROOTS, SandboxConfig, create_sandbox
+from reconciler.testing.stand_ins import VirtualClock
 from tests.support.catalogue import CATALOGUE
 from tests.support.openapi import VARIABLE, Conformance, Exchange, specs_folder
-from tests.support.sandboxes import ORIGIN, Clock, counting_bytes
+from tests.support.sandboxes import ORIGIN, Answering, counting_bytes
 
 WHERE = [
     ("github", "repo", "acme/api", ("push", "issues")),
@@ -26,15 +28,42 @@ WHERE = [
     ("gitlab", "group", "acme", ("push_events", "subgroup_events")),
     ("telegram", "bot", "self", ("message", "callback_query")),
     ("stripe", "account", "self", ("charge.succeeded", "invoice.paid")),
+    ("gitea", "repo", "acme/api", ("push", "issues")),
+    ("gitea", "org", "acme", ("pull_request", "pull_request_review")),
+    ("bitbucket", "repository", "acme/api", ("repo:push", "pullrequest:created")),
+    ("bitbucket", "workspace", "acme", ("repo:push", "pullrequest:created")),
+    ("typeform", "form", "u6nXL7", ("form_response", "form_response_partial")),
+    ("linear", "team", "9cfb482a-81e3-4154-b5b9-2c805e70a02d", ("Issue", "Comment")),
+    ("linear", "all_public_teams", "self", ("Issue", "Project")),
+    ("vercel", "team", "team_acme", ("deployment.created", "project.created")),
+    ("vercel", "project", "team_acme/prj_12HKQaOmR5t5Uy6vdcQsNIiZgHGB", ("deployment.created", "deployment.error")),
+    ("calendly", "user", "self", ("invitee.created", "invitee.canceled")),
+    ("calendly", "organization", "self", ("invitee.created", "routing_form_submission.created")),
+    ("calendly", "group", "4a1b6f0e-7f2c-4a9f-8f5f-2f6d6b9f0c11", ("invitee.created", "invitee.canceled")),
+    ("exa", "account", "self", ("webset.created", "webset.item.enriched")),
+    ("airtable", "base", "app00000000000000", ("tableData", "tableFields")),
+    ("microsoft-graph", "outlook", "me/mailFolders('Inbox')/messages", ("created", "updated")),
+    ("microsoft-graph", "teams", "chats/getAllMessages", ("created", "updated")),
+    ("slant3d", "orders", "self", ("order.shipped", "order.shipped")),
 ]
 TOKENS = {"telegram": "4242:AAE-bot_token", "gitlab": "glpat-token", "github": "ghp_token", "stripe": "sk_test_token"}
 
 
 class Recorded:
-    """A transport into a fresh sandbox that remembers every exchange."""
+    """A transport into a fresh sandbox that remembers every exchange.
 
-    def __init__(self) -> None:
-        sandbox = create_sandbox(SandboxConfig(now=Clock(), random_bytes=counting_bytes()))
+    Handshakes that a vendor makes during a call are answered as its definition says.
+    """
+
+    def __init__(self, definition: Definition, clock: VirtualClock) -> None:
+        config = SandboxConfig(
+            now=clock.now,
+            random_bytes=counting_bytes(),
+            forward_to="http://127.0.0.1:1",
+            receiver=Answering(definition, clock.now),
+            answer_handshakes=False,
+        )
+        sandbox = create_sandbox(config)
         self._inner = HttpTransport(sandbox)
         self.exchanges: list[Exchange] = []
 
@@ -74,13 +103,13 @@ def descriptions() -> Conformance | None:
 Where = tuple[str, str, str, tuple[str, str]]
 
 
-def subject_of(shipped: Definitions, transport: Recorded, where: Where) -> Subject:
+def subject_of(shipped: Definitions, transport: Recorded, clock: VirtualClock, where: Where) -> Subject:
     """A shipped provider over the sandbox."""
     name, kind, resource, events = where
-    token = {"token": Secret(TOKENS[name])}
+    token = {"token": Secret(TOKENS.get(name, "token"))}
     credentials = Credentials(name="main", provider=name, fields=token, api_url=f"{ORIGIN}{ROOTS[name]}")
-    provider = HttpProvider(shipped[name], transport)
-    return Subject(provider=provider, credentials=credentials, type=kind, resource=resource, events=events)
+    provider = HttpProvider(shipped[name], transport, clock.now)
+    return Subject(provider=provider, credentials=credentials, type=kind, resource=resource, events=events, clock=clock)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -89,9 +118,10 @@ async def test_a_shipped_provider_keeps_the_contract(
     where: Where, case: str, shipped: Definitions, descriptions: Conformance | None
 ) -> None:
     """Each case, over HTTP as it is spoken; and every exchange is as the vendor describes it."""
-    transport = Recorded()
+    clock = VirtualClock()
+    transport = Recorded(shipped[where[0]], clock)
     try:
-        await check(subject_of(shipped, transport, where), case)
+        await check(subject_of(shipped, transport, clock, where), case)
     finally:
         await transport.aclose()
     assert transport.exchanges

@@ -207,6 +207,12 @@ def test_twins_of_ours_collapse_to_the_healthy_one() -> None:
     assert step.calls_provider
 
 
+def test_an_object_that_is_listed_twice_is_no_twin() -> None:
+    """A list that grew while it was read shows it on two pages: nothing is removed."""
+    twice = observed(RECORD)
+    assert plan([WISH], [RECORD], listings((RECORD, twice), (RECORD, twice))).is_empty
+
+
 def test_a_record_without_wish_is_pruned() -> None:
     """Dangling: what the listing shows of it is deregistered."""
     step = only(plan([], [RECORD], listings((RECORD, observed(RECORD)))))

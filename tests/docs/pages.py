@@ -14,7 +14,14 @@ DOCS = ROOT / "docs"
 OURS = ("index", "files", "cli", "library", "sandbox", "provider-format")
 """The pages whose words and blocks are checked."""
 
+STORIES = ("tutorial", "how-to/ci", "how-to/existing-webhooks", "how-to/self-hosted", "how-to/write-a-provider")
+"""Pages that are one session from an empty folder to their end: what they show is written and run in its order."""
+
+PROSE = ("concepts", "limits", "how-to/embed")
+"""Pages that explain; what they show is checked where it stands for a file, and run where it is a program."""
+
 _FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_TITLE = re.compile(r' title="(?P<title>[^"\n]+)"')
 _HEADING = re.compile(r"^#{1,6} +(?P<title>.+)$", re.MULTILINE)
 _CODE = re.compile(r"`([^`]+)`")
 _CELL = re.compile(r"(?<!\\)\|")
@@ -22,11 +29,12 @@ _CELL = re.compile(r"(?<!\\)\|")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block; `info` is what stands after the opening fence."""
+    """A fenced block; `info` is what stands after the opening fence, without the `title` that names a file."""
 
     page: str
     info: str
     text: str
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,14 +46,19 @@ class Command:
 
 
 def page(name: str) -> str:
-    """The text of a page."""
+    """The text of a page, by its path below `docs/`; `../README` is the repository's own."""
     return (DOCS / f"{name}.md").read_text(encoding="utf-8")
 
 
 def blocks(name: str, info: str = "") -> list[Block]:
     """The fenced blocks of a page, in order; only those with this info string where one is given."""
-    found = [Block(name, match["info"], match["text"]) for match in _FENCE.finditer(page(name))]
+    found = [_block(name, match["info"], match["text"]) for match in _FENCE.finditer(page(name))]
     return [block for block in found if info in {"", block.info}]
+
+
+def _block(name: str, info: str, text: str) -> Block:
+    title = _TITLE.search(info)
+    return Block(name, _TITLE.sub("", info), text, title["title"] if title else "")
 
 
 def prose(name: str) -> str:
@@ -80,15 +93,20 @@ def code(cell: str) -> str:
     return codes(cell)[0]
 
 
+def lines(block: Block) -> list[tuple[str, tuple[str, ...]]]:
+    """The lines that a console session runs, each with what is shown below it."""
+    sessions = [session.splitlines() for session in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]]
+    return [(line, tuple(shown)) for line, *shown in sessions]
+
+
 def commands(name: str) -> list[Command]:
     """The commands of a page's console sessions, in order."""
     found: list[Command] = []
     for block in blocks(name, "console"):
-        for session in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
-            line, *shown = session.splitlines()
+        for line, shown in lines(block):
             program, *arguments = shlex.split(line, comments=True)
             assert program == "reconcile", f"{name}.md: a console block runs `reconcile` only"
-            found.append(Command(tuple(arguments), tuple(shown)))
+            found.append(Command(tuple(arguments), shown))
     return found
 
 

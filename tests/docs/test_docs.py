@@ -28,10 +28,10 @@ from reconciler.settings.environment import read_settings
 from reconciler.testing.faults import Fault
 from reconciler.testing.sandbox import ROOTS, FireOrder, SandboxConfig, create_sandbox
 from tests.cli.support import Terminal
-from tests.docs.pages import DOCS, OURS, code, codes, headings, page, prose, table, table_after
+from tests.docs.pages import DOCS, OURS, PROSE, STORIES, code, codes, headings, page, prose, table, table_after
 from tests.support.sandboxes import Clock
 
-PAGES = sorted(path.stem for path in DOCS.glob("*.md"))
+PAGES = sorted(path.relative_to(DOCS).with_suffix("").as_posix() for path in DOCS.rglob("*.md"))
 
 BLOCK_MODELS: Mapping[str, type[BaseModel]] = {
     "`api`:": calls.Api,
@@ -40,13 +40,16 @@ BLOCK_MODELS: Mapping[str, type[BaseModel]] = {
     "An option:": resources.Option,
     "Each is one call:": calls.Step,
     "`body`:": calls.Body,
+    "## 3. `lookups`": calls.Lookup,
     "## 4. `operations`": calls.Operations,
     "## 6. `identity`": resources.Identity,
     "## 7. `events`": resources.Events,
     "## 8. `fields`": resources.Fields,
     "## 9. `secret`": deliveries.SecretRule,
+    "## 11. `handshakes`": deliveries.Handshake,
     "## 12. `delivery`": deliveries.Delivery,
     "## 13. `lifecycle`": resources.Lifecycle,
+    "`lease`:": resources.Lease,
     "## 14. `limits`": resources.Limits,
     "## 15. `errors`": calls.Errors,
     "A rule:": calls.ErrorRule,
@@ -55,12 +58,13 @@ BLOCK_MODELS: Mapping[str, type[BaseModel]] = {
 
 VARIANTS: Mapping[str, tuple[type[BaseModel], ...]] = {
     "scheme": (calls.BearerAuth, calls.HeaderAuth, calls.PathAuth, deliveries.HmacVerify, deliveries.TokenVerify),
-    "kind": (calls.SinglePage, calls.LinkPages, calls.CursorPages),
+    "kind": (calls.SinglePage, calls.LinkPages, calls.CursorPages, calls.NumberedPages, calls.NextUrlPages),
     "from": (
         deliveries.HeaderEventRule,
         deliveries.BodyEventRule,
         deliveries.KeyEventRule,
         deliveries.ConstantEventRule,
+        deliveries.AnyEventRule,
     ),
 }
 """The models behind the tables of variants, by the key that tells them apart."""
@@ -81,16 +85,18 @@ def test_every_link_leads_somewhere(name: str) -> None:
         if target.startswith("https://"):
             continue
         file, _, anchor = target.partition("#")
-        path = (DOCS / file).resolve() if file else DOCS / f"{name}.md"
+        source = DOCS / f"{name}.md"
+        path = (source.parent / file).resolve() if file else source
         assert path.is_file(), f"{name}.md links to {target}"
         if anchor:
-            known = {re.sub(r"[^a-z0-9 _-]", "", title.lower()).replace(" ", "-") for title in headings(path.stem)}
+            titles = headings(path.relative_to(DOCS).with_suffix("").as_posix())
+            known = {re.sub(r"[^a-z0-9 _-]", "", title.lower()).replace(" ", "-") for title in titles}
             assert anchor in known, f"{name}.md links to {target}"
 
 
 def test_the_map_names_every_page_and_explains_each_word_once() -> None:
     """A newcomer finds each page from the index, and one meaning for each word."""
-    linked = set(re.findall(r"\]\(([a-z-]+)\.md\)", page("index")))
+    linked = set(re.findall(r"\]\(([a-z/-]+)\.md\)", page("index")))
     assert linked == set(PAGES) - {"index"}
     words = [word for row in table("index", "word") for word in row["word"].split(", ")]
     assert len(words) == len(set(words))
@@ -98,7 +104,7 @@ def test_the_map_names_every_page_and_explains_each_word_once() -> None:
         assert word in words
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", [*OURS, *STORIES, *PROSE])
 def test_pages_use_our_words(name: str) -> None:
     """No synonym of a word that has one meaning, outside code."""
     text = re.sub(r"`[^`]*`", "", prose(name))
@@ -111,7 +117,7 @@ def test_pages_use_our_words(name: str) -> None:
 
 def test_every_verb_is_described() -> None:
     """The table of verbs is the list of what can be run; `reconcile` alone is the pass."""
-    shown = [re.sub(r" [A-Z ]+$", "", code(row["verb"])) for row in table_after("cli", "## Verbs")]
+    shown = [re.sub(r" [][A-Z. ]+$", "", code(row["verb"])) for row in table_after("cli", "## Verbs")]
     assert sorted("pass" if verb == "reconcile" else verb for verb in shown) == sorted(lazy.MODULES)
 
 

@@ -35,14 +35,14 @@ from reconciler.wiring.inputs import Inputs
 from reconciler.wiring.loading import Loaded
 from reconciler.wiring.loading import load as load_files
 from tests.cli.support import CANARIES, Project, process_environment, serving
-from tests.docs.pages import OURS, ROOT, Block, blocks, code, codes, commands, is_shown, prose, table
+from tests.docs.pages import OURS, PROSE, ROOT, STORIES, Block, blocks, code, codes, commands, is_shown, prose, table
 from tests.support.sandboxes import Receiver
 
-TAGS = {"yaml project", "yaml manifest", "yaml overlay", "yaml provider", "yaml provider-part"}
+TAGS = {"yaml project", "yaml manifest", "yaml overlay", "yaml provider", "yaml provider-part", "yaml ci"}
 ELSEWHERE = {"sh", "text", "json plan", "python", "console"}
 SANDBOX = "http://127.0.0.1:8787"
 PORTAL = "http://site.test"
-ALLOWED = {"RECONCILER_ALLOWED_HOSTS": "ghe.acme.dev, api.forge.example"}
+ALLOWED = {"RECONCILER_ALLOWED_HOSTS": "ghe.acme.dev, gitlab.acme.dev, api.forge.example"}
 TOKENS = {f"SANDBOX_{name}": value for name, value in CANARIES.items()}
 
 
@@ -78,14 +78,16 @@ def loaded(folder: Path, *files: str, environment: Mapping[str, str] = ALLOWED) 
 # -- YAML and JSON -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", [*OURS, *STORIES, *PROSE])
 def test_every_block_says_what_it_is(name: str) -> None:
     """So that none escapes these tests: YAML is tagged with what it must be valid as."""
     for block in blocks(name):
         assert block.info in TAGS | ELSEWHERE, f"{name}.md: {block.info!r}"
 
 
-@pytest.mark.parametrize("name", ["files", "sandbox", "provider-format"])
+@pytest.mark.parametrize(
+    "name", ["files", "sandbox", "provider-format", "how-to/self-hosted", "how-to/write-a-provider"]
+)
 def test_projects_and_manifests_are_valid(name: str, tmp_path: Path) -> None:
     """A page's project, with its manifests, loads without a problem."""
     project_of(name, tmp_path)
@@ -109,7 +111,7 @@ def test_the_definition_is_valid_and_so_is_every_part(tmp_path: Path) -> None:
     assert load(tmp_path / "forge.yaml", "forge").name == "forge"
     values = compose(whole.encode(), "forge.yaml").documents[0].value
     parts = blocks("provider-format", "yaml provider-part")
-    assert len(parts) == 6
+    assert len(parts) >= 10
     for part in parts:
         assert definition(values | compose(part.text.encode(), "part").documents[0].value).name == "forge"
 
@@ -213,7 +215,7 @@ def quickstart(folder: Path, origin: str) -> None:
     file.write_text(file.read_text(encoding="utf-8").replace(SANDBOX, origin), encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["cli", "files", "sandbox", "provider-format"])
+@pytest.mark.parametrize("name", ["cli", "files", "sandbox", "provider-format", "concepts"])
 def test_sessions_print_what_is_shown(name: str, tmp_path: Path) -> None:
     """The commands of a page, one after another in one project, end well and print the lines below them."""
     receiver = Receiver()
@@ -242,8 +244,19 @@ def test_json_has_the_keys_that_are_told(tmp_path: Path) -> None:
         words = {verb: verb.split() for verb in told} | {"reconcile": []}
         words["show"] = ["show", "github/repo/acme/api@acme-github"]
         words["ping"] = ["ping", "github/repo/acme/api@acme-github"]
+        words["renew"] += ["--all-due"]
+        words["explain"] += ["github/repo/acme/api@acme-github"]
+        words["plan"] += ["--out", str(tmp_path / "plan.json")]
+        words["apply"] += [str(tmp_path / "plan.json")]
+        words["providers test"] += [str(ROOT / "providers.d" / "github.yaml")]
         words["sandbox fire"] += ["github", "push", "--url", origin]
         words["sandbox requests"] += ["--url", origin]
+        address = "github/repo/acme/web@acme-github"
+        words["state mv"] += [address, f"alice:{address}"]
+        words["state backup"] += [str(tmp_path / "backup.db")]
+        words["scope rename"] += ["quickstart", "quickstart", "--yes"]
+        words["forget"] += [f"alice:{address}", "--yes"]
+        words["state rm"] += ["github/repo/acme/api@acme-github", "--yes"]
         order = ["reconcile", *(verb for verb in words if verb != "reconcile")]
         printed = {verb: list(project.run(*words[verb], "--format", "json").document) for verb in order}
     assert printed == told

@@ -553,6 +553,18 @@ async def test_a_lease_is_renewed_in_time_and_recorded() -> None:
     assert world.object("leased").observed.url == first.url
 
 
+async def test_what_is_found_again_brings_its_lease_along() -> None:
+    """The answer was lost, or the process died: the end of the lease is known all the same."""
+    for fault in (RetryableError("reset", uncertain=True), TerminalError("odd", kind=ErrorKind.BAD_ANSWER)):
+        world = World()
+        end = world.clock.now() + 7200
+        world.provider("leased").lease_end = lambda end=end: end
+        world.provider("leased").after = fail("create", fault, times=1)
+        await world.run(trigger(provider="leased"))
+        await world.run(trigger(provider="leased"))
+        assert (world.record().phase, world.record().lease_expires_at) == (Phase.REGISTERED, end)
+
+
 async def test_a_refused_renewal_fails_loudly() -> None:
     """The provider's words are passed on; the record stays."""
     world = World()
@@ -717,7 +729,7 @@ async def test_progress_is_told_without_secrets() -> None:
     """Every list and every outcome is told; nothing that is told holds a secret."""
     world = World()
     await world.run(trigger())
-    assert [event for event, _ in world.events] == ["listed", "applied"]
+    assert [event for event, _ in world.events] == ["listing", "listed", "applied"]
     secret = world.object().secret
     assert secret is not None
     assert secret.reveal() not in repr(world.events)

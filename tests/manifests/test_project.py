@@ -193,7 +193,7 @@ def test_a_missing_project_file_tells_where_it_was_looked_for(folder: Folder) ->
     (told,) = folder.refusal("gone.yaml")
     assert told.startswith(f"gone.yaml:1:1: there is no project file 'gone.yaml' in the folder {root} (")
     assert "`reconcile -C FOLDER validate`" in told
-    assert "`reconcile schema project`" in told
+    assert "`reconcile init` starts a project" in told
     (told,) = folder.refusal("gone/reconciler.yaml")
     assert f"there is no folder {root}/gone, where the project file was looked for" in told
 

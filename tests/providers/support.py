@@ -16,7 +16,25 @@ from reconciler.providers.http import HttpProvider
 from reconciler.providers.transport import Call, OversizedReplyError, Reply, TransportError
 
 FOLDER = Path(__file__).parents[2] / "providers.d"
-NAMES = ("compass", "generic", "github", "gitlab", "stripe", "telegram")
+NAMES = (
+    "airtable",
+    "bitbucket",
+    "calendly",
+    "compass",
+    "exa",
+    "generic",
+    "gitea",
+    "github",
+    "gitlab",
+    "linear",
+    "microsoft-graph",
+    "slack",
+    "slant3d",
+    "stripe",
+    "telegram",
+    "typeform",
+    "vercel",
+)
 TOKENS = {"telegram": "4242:AAE-bot_token", "gitlab": "glpat-token", "github": "ghp_token", "stripe": "sk_test_token"}
 RESOURCES = {
     ("github", "repo"): "Acme/api",
@@ -25,7 +43,24 @@ RESOURCES = {
     ("gitlab", "group"): "acme",
     ("stripe", "account"): "self",
     ("telegram", "bot"): "self",
+    ("gitea", "repo"): "Acme/api",
+    ("gitea", "org"): "acme",
+    ("bitbucket", "repository"): "acme/api",
+    ("bitbucket", "workspace"): "acme",
+    ("typeform", "form"): "u6nXL7",
+    ("linear", "team"): "9cfb482a-81e3-4154-b5b9-2c805e70a02d",
+    ("linear", "all_public_teams"): "self",
+    ("vercel", "team"): "team_acme",
+    ("vercel", "project"): "team_acme/prj_12HKQaOmR5t5Uy6vdcQsNIiZgHGB",
+    ("calendly", "user"): "self",
+    ("calendly", "organization"): "self",
+    ("calendly", "group"): "4a1b6f0e",
+    ("exa", "account"): "self",
+    ("airtable", "base"): "app00000000000000",
+    ("microsoft-graph", "outlook"): "me/mailFolders('Inbox')/messages",
+    ("slant3d", "orders"): "self",
 }
+NOW = 1_790_000_000.0
 URL = "https://hooks.acme.dev/webhooks/p/6f1c1a52-6f0e-4a27-9d2a-3c52a4f1d0aa"
 SECRET = Secret("5ec4e7" * 10)
 
@@ -93,7 +128,7 @@ class Script:
 def provider(name: str, *replies: Reply | TransportError | OversizedReplyError) -> tuple[HttpProvider, Script]:
     """A shipped provider that is answered from a script."""
     script = Script(*replies)
-    return HttpProvider(shipped(name), script), script
+    return HttpProvider(shipped(name), script, lambda: NOW), script
 
 
 def changed(name: str, changes: Mapping[Sequence[str | int], Any]) -> dict[str, Any]:

@@ -116,3 +116,14 @@ async def test_success_is_what_the_body_says() -> None:
 
     with pytest.raises(TerminalError, match="not answer with JSON"):
         await engine.delete(target("telegram", "bot"), "slot")
+
+
+async def test_a_list_that_grows_while_it_is_read_holds_each_object_once() -> None:
+    """A new webhook moves the last one of a page to the next: the same object twice is no second webhook to remove."""
+    link = '<https://api.github.com/repos/Acme/api/hooks?page=2>; rel="next"'
+    moved = ROW | {"id": 2, "events": ["push", "issues"]}
+    engine, _ = provider("github", reply([ROW | {"id": 3}, ROW | {"id": 2}], link=link), reply([moved, ROW]))
+
+    found = await engine.list(target("github", "repo"))
+    assert [item.remote_id for item in found] == ["3", "2", "1"]
+    assert found[1].events == {"push", "issues"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reconciler.core.diff import Change
 from reconciler.core.plan import Action, Reason
 from reconciler.render.changes import described, place
@@ -35,6 +37,12 @@ def test_each_webhook_is_one_aligned_line() -> None:
     assert shown[4] == "    way out: use other credentials"
     assert {shown[0].index("github"), shown[1].index("gitlab"), shown[2].index("telegram")} == {3}
     assert shown[2].index("dangling") == shown[3].index("slot_taken")
+
+
+def test_a_prune_that_leaves_the_webhook_there_says_so() -> None:
+    """Where the provider cannot delete, a note stands under the line: it is no way out of anything."""
+    step = replace(samples.pruned(), way_out="the provider has no call to delete it")
+    assert plan_text(samples.plan(step), PLAIN).splitlines()[1] == "    note: the provider has no call to delete it"
 
 
 def test_the_summary_counts_actions_and_names_the_digest() -> None:

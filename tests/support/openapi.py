@@ -2,7 +2,7 @@
 
 The folder of descriptions comes from `RECONCILER_TEST_SPECS`. Wrap any client's transport in `RecordingTransport`, then
 ask `Conformance.problems(exchanges)`: a request that was accepted and every answer must be as described. Where a
-description lags behind its vendor, an `Allowance` says so, and why.
+description lags behind its vendor, an `Allowance` says so, and why (`tests.support.allowances`).
 """
 
 from __future__ import annotations
@@ -22,12 +22,20 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import httpx2 as httpx
 from jsonschema import Draft4Validator
-from openapi_core import Config, OpenAPI, V30RequestValidator, V30ResponseValidator
+from openapi_core import (
+    Config,
+    OpenAPI,
+    V30RequestValidator,
+    V30ResponseValidator,
+    V31RequestValidator,
+    V31ResponseValidator,
+)
 from openapi_core.datatypes import RequestParameters
 from openapi_core.exceptions import OpenAPIError
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 
 from reconciler.core.model import Json
+from tests.support.allowances import ALLOWANCES, Allowance
 
 VARIABLE = "RECONCILER_TEST_SPECS"
 
@@ -45,83 +53,6 @@ class Exchange:
     response_body: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
-    """Something that a description does not know although the vendor does it; `message` is a pattern in the problem."""
-
-    provider: str
-    why: str
-    method: str = "*"
-    path: str = ".*"
-    message: str = ".*"
-
-    def covers(self, provider: str, method: str, path: str, message: str) -> bool:
-        """Whether the problem is this known gap."""
-        if (self.provider, self.method) not in {(provider, method), (provider, "*")}:
-            return False
-        return bool(re.fullmatch(self.path, path) and re.search(self.message, message))
-
-
-ALLOWANCES: tuple[Allowance, ...] = (
-    Allowance(
-        provider="github",
-        message=r"Unknown response http status: (400|401|403)",
-        why="any operation may answer so ('Troubleshooting the REST API'); the description lists it for few",
-    ),
-    Allowance(
-        provider="gitlab",
-        path=r"/api/v4/groups/.*",
-        why="group hooks belong to the Premium tier and are not in the description; 'Group webhooks API' has them",
-    ),
-    Allowance(
-        provider="gitlab",
-        message=r"status (401|404|400|429) is not described",
-        why="any operation may answer so ('REST API troubleshooting', status codes)",
-    ),
-    Allowance(
-        provider="gitlab",
-        message=r"Additional properties are not allowed \('milestone_events' was unexpected\)",
-        why="'Project webhooks API' has it since GitLab 18.2, the description does not",
-    ),
-    Allowance(
-        provider="telegram",
-        method="GET",
-        why="'Making requests': GET is supported for every method; the description (Bot API 5.0) has POST only",
-    ),
-    Allowance(
-        provider="telegram",
-        method="POST",
-        path=r"/bot[^/]+/setWebhook",
-        message=r"Content for the following mimetype not found",
-        why="'Making requests': JSON and URL-encoded are supported too; the description has multipart only",
-    ),
-    Allowance(
-        provider="telegram",
-        method="POST",
-        path=r"/bot[^/]+/deleteWebhook",
-        message=r"(body is required|required request body|Missing required request body)",
-        why="'Making requests': parameters may come in the query, and this method's are optional",
-    ),
-    Allowance(
-        provider="telegram",
-        message="Path not found",
-        why="'Making requests': all methods are case-insensitive",
-    ),
-    Allowance(
-        provider="stripe",
-        method="POST",
-        path="/v1/webhook_endpoints",
-        message=r"\$\.api_version: .* is not one of",
-        why="a conversion to times has spoilt the versions in the description; 'Versioning' names them by date",
-    ),
-    Allowance(
-        provider="stripe",
-        message=r"Unknown response http status: (400|401|404)",
-        why="'Errors': the description slice keeps the answers of success only",
-    ),
-)
-
-
 @dataclass(frozen=True, slots=True)
 class _Described:
     """Where a stand-in is mounted, and what that root is called in the description."""
@@ -137,6 +68,9 @@ _PROVIDERS = {
     "gitlab": _Described("gitlab-v4.json", "/gitlab/api/v4", "/api/v4", "https://gitlab.com"),
     "telegram": _Described("telegram.json", "/telegram", "", "https://api.telegram.org"),
     "stripe": _Described("stripe.json", "/stripe/v1", "/v1", "https://api.stripe.com"),
+    "gitea": _Described("gitea.json", "/gitea/api/v1", "/api/v1", "https://gitea.com"),
+    "bitbucket": _Described("bitbucket.json", "/bitbucket/2.0", "/2.0", "https://api.bitbucket.org"),
+    "vercel": _Described("vercel.json", "/vercel", "", "https://api.vercel.com"),
 }
 
 
@@ -205,7 +139,7 @@ class Conformance:
         return self._loaded[provider]
 
 
-# -- OpenAPI 3.0, by openapi-core ------------------------------------------------------------------------------------
+# -- OpenAPI 3, by openapi-core --------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -231,12 +165,13 @@ class _OpenApi3:
         prepared = _prepared(document)
         prepared.setdefault("servers", [{"url": described.host}])
         self._host = described.host
+        newer = str(prepared["openapi"]).startswith("3.1")
         form: dict[str, Any] = {"application/x-www-form-urlencoded": _bracketed, "multipart/form-data": _multipart}
         self._api = OpenAPI.from_dict(
             prepared,
             config=Config(
-                request_validator_cls=V30RequestValidator,
-                response_validator_cls=V30ResponseValidator,
+                request_validator_cls=V31RequestValidator if newer else V30RequestValidator,
+                response_validator_cls=V31ResponseValidator if newer else V30ResponseValidator,
                 extra_media_type_deserializers=form,
             ),
         )
@@ -309,11 +244,18 @@ def _multipart(body: bytes, **parameters: str) -> Json:
 
 
 def _prepared(document: Json) -> dict[str, Any]:
-    """The description without deepObject: `_bracketed` decodes such forms, and openapi-core has none for arrays."""
+    """The description without what openapi-core cannot judge.
+
+    That is deepObject (`_bracketed` decodes such forms, and it has none for arrays), and OAuth beside other schemes.
+    """
     copy: dict[str, Any] = deepcopy(document)
+    schemes = copy.get("components", {}).get("securitySchemes", {})
+    unjudged = {name for name, scheme in schemes.items() if scheme["type"] == "oauth2"}
     for operation in (item for path in copy["paths"].values() for item in path.values() if isinstance(item, dict)):
         parameters = operation.get("parameters", [])
         operation["parameters"] = [item for item in parameters if item.get("style") != "deepObject"]
+        if "security" in operation:
+            operation["security"] = [item for item in operation["security"] if unjudged.isdisjoint(item)]
         for media in operation.get("requestBody", {}).get("content", {}).values():
             media.pop("encoding", None)
     return copy

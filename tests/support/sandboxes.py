@@ -10,8 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from reconciler.manager.incoming import received
+from reconciler.providers.definition import Definition
+from reconciler.providers.traits import handshakes, scheme
 from reconciler.testing.faults import ConnectionDroppedError
 from reconciler.testing.sandbox import Sandbox
+from reconciler.verify.handshakes import answer
+from reconciler.verify.request import Request as Delivered
 
 NOW = 1_795_000_000.0
 ORIGIN = "http://sandbox.test"
@@ -54,6 +59,24 @@ class Receiver:
         request = Request(scope, receive)
         self.requests.append((str(request.url), dict(request.headers), await request.body()))
         await Response("noted", self.status)(scope, receive, send)
+
+
+class Answering:
+    """An ASGI app that answers the handshakes of a provider, and takes and remembers everything else."""
+
+    def __init__(self, definition: Definition, now: Callable[[], float]) -> None:
+        self.taken: list[Delivered] = []
+        self._handshakes, self._scheme, self._now = handshakes(definition), scheme(definition), now
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = await received(Request(scope, receive), "")
+        reply = answer(self._handshakes, self._scheme, (), request, self._now())
+        if reply is None:
+            self.taken.append(request)
+            response = Response(status_code=204)
+        else:
+            response = Response(reply.body, reply.status, dict(reply.headers))
+        await response(scope, receive, send)
 
 
 class SandboxTransport(httpx.AsyncBaseTransport):

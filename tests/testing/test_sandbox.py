@@ -145,7 +145,7 @@ async def test_fire_tells_what_each_receiver_said(api: httpx.AsyncClient, receiv
 @pytest.mark.parametrize(
     ("order", "said"),
     [
-        ({"provider": "gitea", "event": "push"}, "gitea"),
+        ({"provider": "carrier-pigeon", "event": "push"}, "carrier-pigeon"),
         ({"provider": "github", "event": "psh"}, "psh"),
         ({"provider": "generic"}, "url"),
         ({"event": "push"}, "provider"),

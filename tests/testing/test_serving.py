@@ -116,3 +116,4 @@ async def test_a_signal_ends_the_sandbox_in_order(clock: Clock, number: signal.S
     assert await task is number
     assert lines[0].startswith("sandbox ready at http://127.0.0.1:")
     assert any("/gitlab/api/v4" in line for line in lines)
+    assert any("the sandbox itself answers the handshakes" in line for line in lines)

@@ -9,17 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.verify.body import DeliveryError, parse_json
 from reconciler.verify.delivery import (
     BodyEvent,
     BodyId,
     ConstantEvent,
     Delivery,
-    DeliveryError,
     DeliveryRules,
     HeaderEvent,
     HeaderId,
     KeyEvent,
-    parse_json,
     read_delivery,
 )
 from reconciler.verify.request import Request

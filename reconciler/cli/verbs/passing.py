@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from reconciler.cli import exits
 from reconciler.cli.exits import ExitCode
-from reconciler.cli.flags import Format, PassFlags
-from reconciler.cli.output import Output, ask
+from reconciler.cli.flags import PassFlags, ReviewFormat
+from reconciler.cli.output import Output
+from reconciler.cli.question import ask
+from reconciler.cli.reviewing import save, serial_of, show_report
 from reconciler.cli.running import carry_out, inputs_of
 from reconciler.cli.verbs import planning
 from reconciler.core.plan import Plan
 from reconciler.daemon.draining import Drain, drained
 from reconciler.engine.reconciler import Approve, Report
 from reconciler.engine.unit import Result
+from reconciler.render.painter import counted
 from reconciler.render.plan_text import plan_text
-from reconciler.render.report import report_json, report_text
 from reconciler.wiring.loading import load
+from reconciler.wiring.progress import ListTally
 from reconciler.wiring.session import writing
 
 
@@ -26,9 +29,9 @@ def run(flags: PassFlags, output: Output) -> ExitCode:
 
 
 async def _pass(flags: PassFlags, output: Output, drain: Drain) -> ExitCode:
-    loaded = load(inputs_of(flags, output))
-    approval = _Approval(flags, output)
-    async with writing(loaded, output, flags.lock_timeout) as session:
+    loaded, tally = load(inputs_of(flags, output)), ListTally(output)
+    async with writing(loaded, tally, flags.lock_timeout) as session:
+        approval = _Approval(flags, output, await serial_of(session))
 
         async def begin(approve: Approve) -> Report:
             options, supplied = flags.options(), session.supplied
@@ -38,10 +41,7 @@ async def _pass(flags: PassFlags, output: Output, drain: Drain) -> ExitCode:
     if report is None:
         return ExitCode.DONE
     approval.show(report.plan)
-    if flags.format is Format.JSON:
-        output.document(report_json(report))
-    elif report.applied.outcomes:
-        output.result(report_text(report, output.painter))
+    show_report(report, flags.format, tally.listed, output)
     if approval.declined:
         output("declined", level="warning", message="nothing was applied")
         return exits.of_declined(report.plan)
@@ -52,10 +52,11 @@ async def _pass(flags: PassFlags, output: Output, drain: Drain) -> ExitCode:
 class _Approval:
     """Shows the plan before it is applied, and asks where somebody is there to answer."""
 
-    def __init__(self, flags: PassFlags, output: Output) -> None:
+    def __init__(self, flags: PassFlags, output: Output, serial: int) -> None:
         self.declined = False
         self._flags = flags
         self._output = output
+        self._serial = serial
         self._shown = False
 
     async def approve(self, plan: Plan) -> bool:
@@ -63,14 +64,23 @@ class _Approval:
         self.show(plan)
         streams = self._output.streams
         if self._flags.yes or not streams.interactive:
-            return True
-        if self._flags.format is Format.JSON:
+            return self._begin(plan)
+        if self._flags.format is not ReviewFormat.TEXT:
             self._output.notice(plan_text(plan, streams.painter(streams.stderr)))
+        self._output.settle()
         self.declined = not await ask("Apply these changes?", streams)
-        return not self.declined
+        return not self.declined and self._begin(plan)
+
+    def _begin(self, plan: Plan) -> bool:
+        number = len(plan.applicable)
+        self._output("applying", level="debug", message=f"applying {counted(number, 'action')}", number=number)
+        return True
 
     def show(self, plan: Plan) -> None:
-        """Print the plan, once; in JSON it is a part of the report."""
-        if not self._shown and self._flags.format is Format.TEXT:
+        """Print the plan, once, and save it where that was asked for; else than in text it is a part of the report."""
+        if self._shown:
+            return
+        if self._flags.format is ReviewFormat.TEXT:
             self._output.result(plan_text(plan, self._output.painter))
+        save(plan, self._flags.out, self._serial, self._output)
         self._shown = True

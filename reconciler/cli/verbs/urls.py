@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from reconciler.cli.exits import ExitCode
 from reconciler.cli.flags import Format, UrlsFlags
+from reconciler.cli.inputs import inputs_of
 from reconciler.cli.output import Output
-from reconciler.cli.running import inputs_of
 from reconciler.core.model import Phase, Recorded
 from reconciler.render.listings import Pasted, urls_json, urls_text
 from reconciler.wiring.records import Records, recorded_in

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from reconciler.cli.exits import ExitCode
 from reconciler.cli.flags import Format, ValidateFlags
+from reconciler.cli.inputs import inputs_of
 from reconciler.cli.output import Output
-from reconciler.cli.running import inputs_of
 from reconciler.core.errors import ConfigError
 from reconciler.render.painter import counted
 from reconciler.render.problems import problems_json, problems_text

@@ -23,6 +23,11 @@ NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=60)]
 """A word of the definition's own: a provider, a type, an option, a credential field."""
 
+PROVIDER_PATTERN = r"^[a-z][a-z0-9_-]*$"
+
+ProviderName = Annotated[str, StringConstraints(pattern=PROVIDER_PATTERN, max_length=60)]
+"""A provider's name: it stands in files, addresses and URLs, never in a placeholder."""
+
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$", max_length=100)]
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]

@@ -42,10 +42,11 @@ class BearerAuth(Block):
 
 
 class HeaderAuth(Block):
-    """A header of the vendor's own, with a field of the credentials."""
+    """A header of the vendor's own, with a field of the credentials behind `prefix`."""
 
     scheme: Literal["header"]
     header: HeaderName
+    prefix: Annotated[str, StringConstraints(pattern=r"^[!-~ ]*$", max_length=50)] = ""
     field: Name = "token"
     source: Source | None = None
 
@@ -67,11 +68,30 @@ Auth = Annotated[
 
 
 class Body(Block):
-    """A request body. `spread: events` puts the encoded events beside `fields` instead of under a key."""
+    """A request body: `fields`, or for `graphql` a `query` as it stands and its `variables`.
 
-    format: Annotated[Literal["json", "form"], reserving("format", ("graphql", "json_patch", "multipart"))] = "json"
-    fields: dict[str, TemplateValue]
+    `spread: events` puts the encoded events beside `fields` instead of under a key.
+    """
+
+    format: Annotated[Literal["json", "form", "graphql"], reserving("format", ("json_patch", "multipart"))] = "json"
+    fields: dict[str, TemplateValue] = Field(default_factory=dict)
     spread: Literal["events"] | None = None
+    query: Annotated[str, StringConstraints(min_length=1)] | None = None
+    variables: dict[str, TemplateValue] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Body:
+        graphql, given = {"query", "variables"} & self.model_fields_set, {"fields", "spread"} & self.model_fields_set
+        if self.format == "graphql" and (given or self.query is None):
+            raise ValueError("a graphql body is a `query` and its `variables`, without `fields` and `spread`")
+        if self.format != "graphql" and (graphql or "fields" not in given):
+            raise ValueError(f"a {self.format} body needs `fields`; `query` and `variables` are for graphql")
+        return self
+
+    @property
+    def template(self) -> dict[str, TemplateValue]:
+        """What is filled in."""
+        return self.variables if self.format == "graphql" else self.fields
 
 
 class Step(Block):
@@ -101,8 +121,8 @@ class Operations(Block):
     update: Step | None = None
     delete: Step | None = None
     ping: Step | None = None
+    renew: Step | None = None
     get: Reserved = None
-    renew: Reserved = None
     enable: Reserved = None
     disable: Reserved = None
     rotate: Reserved = None
@@ -111,6 +131,17 @@ class Operations(Block):
         """The operations that exist, by name."""
         steps = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: step for name, step in steps.items() if step is not None}
+
+
+class Lookup(Block):
+    """A named read that other calls need values of: `values` are found in its answer, once per credentials."""
+
+    method: Literal["GET"] = "GET"
+    path: Template
+    query: dict[str, TemplateValue] = Field(default_factory=dict)
+    headers: dict[HeaderName, Template] = Field(default_factory=dict)
+    values: Annotated[dict[Name, Expression], Field(min_length=1)]
+    source: Source | None = None
 
 
 class SinglePage(Block):
@@ -130,19 +161,44 @@ class LinkPages(Block):
 
 
 class CursorPages(Block):
-    """The next page is asked for with `parameter`, whose value is at `cursor`, as long as `more` is true."""
+    """The next page is asked for with `parameter`, whose value is at `cursor`, as long as `more` is true.
+
+    Without `more`, as long as there is a cursor. Where the list is asked for with graphql, `parameter` is a variable.
+    """
 
     kind: Literal["cursor"]
     rows: Expression
     parameter: Annotated[str, StringConstraints(min_length=1)]
     cursor: Expression
-    more: Expression
+    more: Expression | None = None
+    source: Source | None = None
+
+
+class NumberedPages(Block):
+    """Pages are numbered from 1, in the query `parameter`; the list ends at an empty page.
+
+    Where a header tells how many rows there are in all, `total` names it, and saves asking for the empty page.
+    """
+
+    kind: Literal["page"]
+    rows: Expression
+    parameter: Annotated[str, StringConstraints(min_length=1)]
+    total: HeaderName | None = None
+    source: Source | None = None
+
+
+class NextUrlPages(Block):
+    """The URL of the next page is in the answer, at `url`; it must be of the same origin."""
+
+    kind: Literal["next_url"]
+    rows: Expression
+    url: Expression
     source: Source | None = None
 
 
 Pagination = Annotated[
-    Annotated[SinglePage | LinkPages | CursorPages, Field(discriminator="kind")],
-    reserving("kind", ("page", "offset", "token", "next_url")),
+    Annotated[SinglePage | LinkPages | CursorPages | NumberedPages | NextUrlPages, Field(discriminator="kind")],
+    reserving("kind", ("offset", "token")),
 ]
 
 

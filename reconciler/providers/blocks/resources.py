@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from reconciler.core.model import Json
 from reconciler.providers.blocks.base import Block, Expression, Items, Name, Reserved, Source, Template, Text, reserving
@@ -23,17 +23,23 @@ class AllBut(Block):
 class Events(Block):
     """The events of the registration API, each with a sentence.
 
-    `encoder` says how a set of them is written and read back: `list` (at `path` of a row), or `flags`, one boolean per
-    event, every one of them sent. `absent` is what a row that does not tell stands for. `open` accepts names that are
-    not listed; `separator` splits a finer event from what is subscribed to; `wildcard` is the vendor's word for all.
+    `encoder` says how a set of them is written and read back: `list` or `csv` (at `path` of a row), or `flags`, one
+    boolean per event, every one of them sent. `absent` is what a row that does not tell stands for. `open` accepts
+    names that are not listed; `separator` splits a finer event from what is subscribed to; `wildcard` is the vendor's
+    word for all.
+
+    `groups` are for a vendor that subscribes to parts: an event of the catalogue, and the names that are sent for it.
+    `told` translates names that a row tells otherwise than they are sent; null is a name that says nothing.
     """
 
     encoder: Annotated[
-        Literal["list", "flags"],
-        reserving("encoder", ("one_per_object", "objects", "csv", "nested", "table", "split")),
+        Literal["list", "csv", "flags"],
+        reserving("encoder", ("one_per_object", "objects", "nested", "table", "split")),
     ] = "list"
     path: Expression | None = None
     absent: AllBut | None = None
+    groups: dict[EventName, Annotated[Items[EventName], Field(min_length=1)]] = Field(default_factory=dict)
+    told: dict[EventName, EventName | None] = Field(default_factory=dict)
     open: bool = False
     separator: Annotated[str, StringConstraints(max_length=1)] = ""
     wildcard: str = ""
@@ -44,13 +50,14 @@ class Events(Block):
 class Resource(Block):
     """How a resource is written: its JSON Schema, what it is compared by, and how it stands in a URL path.
 
-    `encode: path` quotes each segment between slashes, `segment` the slashes as well. `default` stands where the
-    credentials alone say which resource is meant.
+    `encode: path` quotes each segment between slashes, `segment` the slashes as well. `parts` name what stands between
+    the slashes, for `${resource.NAME}`. `default` stands where the credentials alone say which resource is meant.
     """
 
     resource_schema: JsonSchema = Field(alias="schema")
     canonical: Items[Literal["lowercase"]] = ()
     encode: Literal["path", "segment"] = "path"
+    parts: Items[Name] = ()
     default: str = ""
 
 
@@ -69,10 +76,30 @@ class Option(Block):
     source: Source | None = None
 
 
+class Lease(Block):
+    """Webhooks that end by themselves. `renew_before` is how many seconds before that they are renewed.
+
+    `expires` is where a row, and the answer to create, update and renew, tells until when (ISO 8601; null: for ever).
+    Where the vendor is told how long, `length` is the number of seconds, and `${lease_end}` the time that it leads to.
+    """
+
+    expires: Expression
+    renew_before: Annotated[int, Field(ge=60)]
+    length: Annotated[int, Field(ge=120)] | None = None
+    source: Source | None = None
+
+    @model_validator(mode="after")
+    def _in_time(self) -> Lease:
+        if self.length is not None and self.renew_before >= self.length:
+            raise ValueError("`renew_before` must be shorter than `length`: else every pass would renew")
+        return self
+
+
 class Type(Block):
     """One kind of resource. `path` is what `${path}` stands for in operations.
 
-    `events` and `options` are added to the provider's, `operations` replace them one by one.
+    `events` and `options` are added to the provider's, `operations` replace them one by one, `lease` that of
+    `lifecycle`.
     """
 
     title: Text
@@ -81,6 +108,7 @@ class Type(Block):
     events: dict[EventName, Text] = Field(default_factory=dict)
     options: dict[Name, Option] = Field(default_factory=dict)
     operations: Operations = Operations()
+    lease: Lease | None = None
     source: Source | None = None
 
 
@@ -94,12 +122,17 @@ class SlotRule(Block):
 class Identity(Block):
     """How an object is told from others: its `id` and `url` in a row or answer.
 
-    Where a resource has room for one webhook only there is no id: `slot` names the place instead.
+    With `form: uri` the id is told as a URI, and its last segment is what counts.
+
+    Where a resource has room for one webhook only there is no id: `slot` names the place instead. Where the provider
+    tells no id at all, `constant` stands for it, and the answer to a create is not read.
     """
 
     id: Expression | None = None
-    url: Expression
+    form: Literal["plain", "uri"] = "plain"
+    url: Expression | None = None
     slot: SlotRule | None = None
+    constant: Name | None = None
     source: Source | None = None
 
 
@@ -118,12 +151,11 @@ class Fields(Block):
 
 
 class Lifecycle(Block):
-    """What becomes of a registered webhook: whether it is `active`, and its `health` in words, both read from a row."""
+    """What becomes of a registered webhook: whether it is `active`, its `health` in words, and its `lease`."""
 
     active: Expression | None = None
     health: Expression | None = None
-    expires: Reserved = None
-    renew: Reserved = None
+    lease: Lease | None = None
     enable: Reserved = None
     activation: Reserved = None
     source: Source | None = None

@@ -20,7 +20,10 @@ from reconciler.core.model import Json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One signed HTTP request for one webhook, ready to be sent. `headers` and `body` are not shown: they prove."""
+    """One signed HTTP request for one webhook, ready to be sent. `headers` and `body` are not shown: they prove.
+
+    `echo` is what the receiver must answer with where this is a handshake, and empty where it is none.
+    """
 
     provider: str
     webhook_id: str
@@ -29,22 +32,27 @@ class Delivery:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     method: str = "POST"
+    echo: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a delivery: the receiver's `status`, or `error` where no answer came or it was not `sent`."""
+    """What became of a delivery: the receiver's `status`, or `error` where no answer came or it was not `sent`.
+
+    `media_type` is that of the answer, lower case and without parameters.
+    """
 
     delivery: Delivery
     sent: bool = True
     status: int | None = None
     body: str = ""
     error: str = ""
+    media_type: str = ""
 
     @property
     def accepted(self) -> bool:
-        """True where the receiver answered 2xx."""
-        return self.status is not None and 200 <= self.status < 300
+        """True where the receiver answered 2xx and, in a handshake, with what it had to repeat."""
+        return self.status is not None and 200 <= self.status < 300 and self.delivery.echo in self.body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +143,14 @@ class Vendor(Protocol):
         ...
 
 
+class Sender(Protocol):
+    """What fires for a provider without an API: the caller says where to, and with which secret."""
+
+    def delivery(self, url: str, event: str, secret: str, payload: Mapping[str, Json] | None) -> Delivery:
+        """The request that the provider makes to `url`; `payload` replaces the body's top-level fields."""
+        ...
+
+
 class UnknownEventError(ValueError):
     """The vendor has no such event."""
 
@@ -190,9 +206,9 @@ class Page:
         return list(items[(self.number - 1) * self.size : self.number * self.size])
 
 
-def page_of(request: Request, total: int, default: int, largest: int = 100) -> Page:
-    """The page that the query's `page` and `per_page` ask for; nonsense counts as not given."""
-    size = _positive(request.query_params.get("per_page"), default)
+def page_of(request: Request, total: int, default: int, largest: int = 100, size_name: str = "per_page") -> Page:
+    """The page that the query's `page` and `per_page` (or `size_name`) ask for; nonsense counts as not given."""
+    size = _positive(request.query_params.get(size_name), default)
     return Page(_positive(request.query_params.get("page"), 1), min(size, largest), total)
 
 

@@ -1,0 +1,26 @@
+"""Verbs as help shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.cli.flags import CommonFlags
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A verb as help shows it."""
+
+    name: str
+    flags: type[CommonFlags]
+    help: str
+    example: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Verbs under one word, which does nothing by itself."""
+
+    name: str
+    help: str
+    verbs: tuple[Entry, ...]

@@ -1,0 +1,80 @@
+"""Copies of a state file: consistent while others write, verified, and never over another file.
+
+SQLite documents: "SQLite Backup API", "PRAGMA integrity_check".
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from reconciler.core.errors import StateError
+from reconciler.store import files, sqlite
+from reconciler.store.failures import translated
+from reconciler.store.sqlite import Database
+
+_NOUN = "backup"
+_OF_THE_COPY = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN")
+
+
+def copy(database: Database, target: Path, verify: Callable[[Connection], object]) -> None:
+    """Copy the whole database to the new file `target`, with mode 0600 from its first moment.
+
+    `verify` is run on the copy, opened to read, before it gets its name; it raises what is wrong with it. Raises
+    `StateError` when `target` exists, cannot be written, or the copy is not whole. What fails leaves no file behind.
+    """
+    target = target.absolute()
+    draft = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    with translated(target, _NOUN):
+        if os.path.lexists(target):
+            raise _exists(target)
+        try:
+            files.create_new(draft)
+            database.read(lambda connection: _fill(connection, draft, target))
+            _check(draft, verify)
+            try:
+                os.link(draft, target)
+            except FileExistsError:
+                raise _exists(target) from None
+        finally:
+            for ending in ("", "-journal", "-wal", "-shm"):
+                draft.with_name(draft.name + ending).unlink(missing_ok=True)
+        files.sync_folder(target.parent)
+
+
+def _exists(target: Path) -> StateError:
+    return StateError(f"{target} exists already, and a backup never replaces a file: name another one")
+
+
+def _fill(connection: Connection, draft: Path, target: Path) -> None:
+    source = connection.connection.driver_connection
+    if not isinstance(source, sqlite3.Connection):
+        raise StateError("only an SQLite state can be copied: use the database's own tools")
+    try:
+        with closing(sqlite3.connect(f"{draft.as_uri()}?mode=rw", uri=True)) as copied:
+            source.backup(copied)
+    except sqlite3.Error as error:
+        if str(getattr(error, "sqlite_errorname", "")).startswith(_OF_THE_COPY):
+            with translated(target, _NOUN):
+                raise
+        raise
+
+
+def _check(draft: Path, verify: Callable[[Connection], object]) -> None:
+    copied = sqlite.ReadingDatabase(draft)
+    try:
+        copied.read(_require_whole)
+        copied.read(verify)
+    finally:
+        copied.close()
+
+
+def _require_whole(connection: Connection) -> None:
+    found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
+    if found != "ok":
+        raise StateError(f"the state is damaged ({found}), so that no backup was made: put back an earlier one")

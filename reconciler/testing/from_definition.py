@@ -1,0 +1,302 @@
+"""A stand-in made from a definition alone: it keeps what it is sent, and tells it where the definition reads it.
+
+It shows that a definition agrees with itself: that what is sent can be read back, that ids lead to objects, that pages
+are followed to their end. Whether the vendor agrees as well, only the vendor, or a stand-in of its own, can show.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
+
+from reconciler.core.model import Json, SecretOrigin
+from reconciler.providers.answers import search
+from reconciler.providers.blocks.calls import CursorPages, LinkPages, NextUrlPages, NumberedPages, Step
+from reconciler.providers.definition import Definition
+from reconciler.providers.paging import with_query
+from reconciler.providers.rendering import split
+from reconciler.providers.transport import Call, Reply
+
+NEEDED: Final = ("create", "list", "delete")
+"""Without these no case of the contract can be begun and ended."""
+
+_PLAIN_PATH: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+_EQUAL: Final = re.compile(r"([A-Za-z0-9_.]+) *== *'([^']*)'")
+_WHOLE: Final = re.compile(r"\$\{([a-z0-9_.]+)\}")
+_PAGE: Final = "_stand_in_page"
+_WEEK: Final = 604_800.0
+_PAGE_SIZE: Final = 1
+"""Small, so that every list has further pages."""
+
+
+class NotPossibleError(Exception):
+    """No stand-in can be made of this definition; the text says which shape it would need."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """An operation, and how its calls are told from others."""
+
+    name: str
+    step: Step
+    path: re.Pattern[str]
+
+
+@dataclass
+class DefinitionStandIn:
+    """A transport that answers one type's calls; `unknown` holds the calls that no operation describes.
+
+    Leases end a week after they were made or renewed, or when the call said; what has ended is gone.
+
+    Raises `NotPossibleError` for shapes that it does not know.
+    """
+
+    definition: Definition
+    type_name: str
+    now: Callable[[], float]
+    unknown: list[str] = field(default_factory=list)
+    _objects: dict[str, dict[str, Json]] = field(default_factory=dict)
+    _cursors: dict[str, int] = field(default_factory=dict)
+    _made: int = 1000
+
+    def __post_init__(self) -> None:
+        self._routes = _routes(self.definition, self.type_name)
+        _require_known_shapes(self.definition, self.type_name)
+        self._row("1", {"url": "https://example.com/"})
+
+    async def send(self, call: Call) -> Reply:
+        """The answer to a call; 404 where no operation is called so, or the object is gone."""
+        now, path = self._time(self.now()), urlsplit(call.url).path
+        self._objects = {key: item for key, item in self._objects.items() if item.get("lease_end", now) >= now}
+        for route in self._routes:
+            if call.method == route.step.method and (match := route.path.fullmatch(path)):
+                return self._answer(route, call, match.groupdict())
+        self.unknown.append(f"{call.method} {path}")
+        return _reply(404, {"message": "no operation is called so"})
+
+    def _answer(self, route: _Route, call: Call, found: Mapping[str, str]) -> Reply:
+        status = route.step.expect[0] if route.step.expect else 200
+        if route.name == "list":
+            return self._list(call, status)
+        if route.name == "create":
+            self._made += 1
+            remote_id = str(self._made)
+            self._objects[remote_id] = self._lease() | self._sent(route, call)
+            return _reply(status, self._succeeded(self._created(remote_id)))
+        remote_id = unquote(found.get("id", ""))
+        if remote_id not in self._objects:
+            return _reply(404, {"message": "there is no such webhook"})
+        if route.name == "delete":
+            del self._objects[remote_id]
+            return _reply(status, self._succeeded({}))
+        prolonged = self._lease() if route.name == "renew" else {}
+        self._objects[remote_id] |= prolonged | self._sent(route, call)
+        return _reply(status, self._succeeded(self._row(remote_id, self._objects[remote_id])))
+
+    def _lease(self) -> dict[str, Json]:
+        leased = self.definition.lease_of(self.type_name) is not None
+        return {"lease_end": self._time(self.now() + _WEEK)} if leased else {}
+
+    def _time(self, moment: float) -> str:
+        return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+    # What is sent
+
+    def _sent(self, route: _Route, call: Call) -> dict[str, Json]:
+        """The values that a call holds, by the placeholders that they were filled in for."""
+        values = dict(_captured(dict(route.step.query), _single(parse_qs(urlsplit(call.url).query))))
+        body = route.step.body
+        if body is None:
+            return values
+        document = json.loads(call.body) if body.format == "json" else _unformed(call.body.decode())
+        values |= dict(_captured(body.fields, document))
+        if body.spread:
+            names = self.definition.events_of(self.type_name)
+            values["events"] = {name: document[name] for name in names if name in document}
+        return {name: self._typed(name, value, body.format) for name, value in values.items()}
+
+    def _typed(self, name: str, value: Json, body_format: str) -> Json:
+        """A form holds texts only: options get back the type that their schema gives them."""
+        option = self.definition.options_of(self.type_name).get(name.removeprefix("options."))
+        if body_format != "form" or option is None or not isinstance(value, str):
+            return value
+        if option.option_schema.get("type") in {"boolean", "integer", "number"}:
+            return json.loads(value) if value in {"true", "false"} or value.isdigit() else value
+        return value
+
+    # What is told
+
+    def _row(self, remote_id: str, values: Mapping[str, Json]) -> dict[str, Json]:
+        definition, row = self.definition, dict[str, Json]()
+        identity, lifecycle, events = definition.identity, definition.lifecycle, definition.events
+        if identity is None or identity.id is None or identity.url is None:
+            raise NotPossibleError("objects without an id of their own (`identity`)")
+        if events.encoder == "flags":
+            row |= values.get("events") or {}
+        elif events.path and "events" in values:
+            _put(row, events.path, values["events"])
+        for name, option in definition.options_of(self.type_name).items():
+            if option.path and f"options.{name}" in values:
+                _put(row, option.path, values[f"options.{name}"])
+        if lifecycle.active and search(lifecycle.active, row) is not True:
+            _make_true(row, lifecycle.active)
+        if lease := definition.lease_of(self.type_name):
+            _put(row, lease.expires, values.get("lease_end"))
+        _put(row, identity.url, values.get("url"))
+        uri = identity.form == "uri" and definition.api
+        _put(row, identity.id, f"{definition.api.url}/{remote_id}" if uri and definition.api else remote_id)
+        return row
+
+    def _created(self, remote_id: str) -> dict[str, Json]:
+        row = self._row(remote_id, self._objects[remote_id])
+        if self.definition.secret.path:
+            _put(row, self.definition.secret.path, f"minted-{remote_id}")
+        return row
+
+    def _list(self, call: Call, status: int) -> Reply:
+        rows = [self._row(remote_id, values) for remote_id, values in self._objects.items()]
+        pages, headers = self.definition.pagination, dict[str, str]()
+        if pages is None:
+            raise NotPossibleError("a list without `pagination`")
+        start = self._start(call)
+        whole = pages.kind == "none"
+        shown = rows if whole else rows[start : start + _PAGE_SIZE]
+        document: Json = shown
+        if pages.rows != "@":
+            document = {}
+            _put(document, pages.rows, shown)
+        if start + _PAGE_SIZE < len(rows) and not whole:
+            self._lead_on(call, start + _PAGE_SIZE, document, headers)
+        elif isinstance(pages, CursorPages) and pages.more and _PLAIN_PATH.fullmatch(pages.more):
+            _put(document, pages.more, False)
+        return _reply(status, self._succeeded(document) if isinstance(document, dict) else document, headers)
+
+    def _start(self, call: Call) -> int:
+        query, pages = _single(parse_qs(urlsplit(call.url).query)), self.definition.pagination
+        if isinstance(pages, CursorPages):
+            return self._cursors.get(query.get(pages.parameter, ""), 0)
+        if isinstance(pages, NumberedPages):
+            return (int(query.get(pages.parameter, "1")) - 1) * _PAGE_SIZE
+        return int(query.get(_PAGE, "0"))
+
+    def _lead_on(self, call: Call, start: int, document: Json, headers: dict[str, str]) -> None:
+        """Tell that there is a further page, which begins at `start`."""
+        pages, target = self.definition.pagination, with_query(call.url, {_PAGE: str(start)})
+        if isinstance(pages, LinkPages):
+            headers["link"] = f'<{target}>; rel="next"'
+        elif isinstance(pages, NextUrlPages):
+            _put(document, pages.url, target)
+        elif isinstance(pages, CursorPages):
+            if pages.more:
+                _put(document, pages.more, True)
+            cursor = search(pages.cursor, document)
+            if cursor is None:
+                cursor = f"cursor-{start}"
+                _put(document, pages.cursor, cursor)
+            self._cursors[str(cursor)] = start
+
+    def _succeeded(self, document: dict[str, Json]) -> dict[str, Json]:
+        """The document with what the definition takes for a success."""
+        success = self.definition.errors.success
+        if success and not search(success, document):
+            _make_true(document, success)
+        return document
+
+
+def _require_known_shapes(definition: Definition, type_name: str) -> None:
+    operations = definition.operations_of(type_name)
+    if missing := [name for name in NEEDED if name not in operations]:
+        raise NotPossibleError(f"no operation `{'`, `'.join(missing)}`")
+    if definition.lookups:
+        raise NotPossibleError("lookups before other calls (`lookups`)")
+    if definition.secret.origin not in {SecretOrigin.CALLER, SecretOrigin.RESPONSE, SecretOrigin.NONE}:
+        raise NotPossibleError(f"secrets of origin `{definition.secret.origin}`")
+    for name, step in operations.items():
+        if step.body and step.body.format not in {"json", "form"}:
+            raise NotPossibleError(f"bodies of the format `{step.body.format}` (`operations.{name}`)")
+
+
+def _routes(definition: Definition, type_name: str) -> list[_Route]:
+    """The type's operations, those with the most literal paths first."""
+    root = urlsplit(definition.api.url).path if definition.api else ""
+    routes = []
+    for name, step in definition.operations_of(type_name).items():
+        template = step.path.replace("${path}", definition.types[type_name].path)
+        parts = [re.escape(text) if text else _group(word) for text, word in split(template)]
+        routes.append(_Route(name, step, re.compile(re.escape(root) + "".join(parts))))
+    return sorted(routes, key=lambda route: -len(route.step.path))
+
+
+def _group(word: str) -> str:
+    return "(?P<id>[^/]+)" if word == "id" else "[^?]+"
+
+
+def _captured(template: Json, value: Json) -> Iterator[tuple[str, Json]]:
+    """The values that stand where a template has a placeholder alone."""
+    if isinstance(template, str):
+        if match := _WHOLE.fullmatch(template):
+            yield match[1], value
+    elif isinstance(template, Mapping) and isinstance(value, Mapping):
+        for key in template.keys() & value.keys():
+            yield from _captured(template[key], value[key])
+    elif isinstance(template, list | tuple) and isinstance(value, list):
+        for part, item in zip(template, value, strict=False):
+            yield from _captured(part, item)
+
+
+def _single(query: Mapping[str, list[str]]) -> dict[str, str]:
+    return {name: values[-1] for name, values in query.items()}
+
+
+def _unformed(body: str) -> dict[str, Json]:
+    """A form as nested values: `a[b]` is an object, `a[0]` a list."""
+    root: dict[str, Json] = {}
+    for name, value in parse_qsl(body, keep_blank_values=True):
+        keys = re.findall(r"[^\[\]]+", name)
+        place = root
+        for key in keys[:-1]:
+            place = place.setdefault(key, {})
+        place[keys[-1]] = value
+    return {key: _listed(value) for key, value in root.items()}
+
+
+def _listed(value: Json) -> Json:
+    if not isinstance(value, dict):
+        return value
+    items = {key: _listed(item) for key, item in value.items()}
+    return list(items.values()) if all(key.isdigit() for key in items) else items
+
+
+def _put(document: Json, expression: str, value: Json) -> None:
+    """Place a value where an expression finds it. Raises `NotPossibleError` where the expression is no plain path."""
+    plain = next((part for part in map(str.strip, expression.split("||")) if _PLAIN_PATH.fullmatch(part)), None)
+    if plain is None or not isinstance(document, dict):
+        raise NotPossibleError(f"the expression `{expression}`, which is no plain path")
+    *way, last = plain.split(".")
+    place = document
+    for name in way:
+        place = place.setdefault(name, {})
+        if not isinstance(place, dict):
+            raise NotPossibleError(f"the expression `{expression}`, where another one reads a value")
+    place[last] = value
+
+
+def _make_true(document: dict[str, Json], condition: str) -> None:
+    """Let a condition hold: a plain path, or one that is compared to a text."""
+    if match := _EQUAL.fullmatch(condition):
+        _put(document, match[1], match[2])
+    else:
+        _put(document, condition, True)
+
+
+def _reply(status: int, document: Json, headers: Mapping[str, str] | None = None) -> Reply:
+    return Reply(
+        status=status,
+        headers={"content-type": "application/json", **(headers or {})},
+        body=json.dumps(document).encode(),
+    )
