@@ -5,14 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types imports unit docs wheel schemas reference clean
+.PHONY: demo test stories lint types imports unit docs wheel schemas reference clean
 
 # Set itself up and run the main job end to end, against stand-ins of the providers on loopback.
 demo: $(READY)
 	@PATH="$(abspath $(BIN)):$$PATH" bash scripts/demo.sh
 
 # Every quality gate, in the order in which they fail fastest.
-test: lint types imports docs unit wheel
+test: lint types imports docs unit stories wheel
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed" >&2; exit 1; }
@@ -34,6 +34,10 @@ imports: $(READY)
 unit: $(READY)
 	$(BIN)/pytest -n 2 --cov --cov-report=term --cov-fail-under=95
 	$(BIN)/coverage report --include='reconciler/core/*,reconciler/verify/*,reconciler/engine/*' --fail-under=100
+
+# Every command block of the README and of the documentation, run as a reader would.
+stories: $(READY)
+	$(BIN)/pytest -n 2 -m stories
 
 # The documentation as a site in build/site; every warning is an error.
 docs: $(READY)

@@ -505,15 +505,13 @@ def test_a_stand_in_of_ones_own_is_called_over_http(project: Project) -> None:
     """With --api-url the cases run there, on a resource that they empty first, and only on loopback."""
     project.manifest("push")
     project.run()
-    file = str(providers_folder() / "github.yaml")
-    root = f"{project.origin}/github"
-    done = project.run(
-        "providers", "test", file, "--api-url", root, "--token", "env/GITHUB_TOKEN", "--resource", "org=acme"
-    )
+    file = str(providers_folder() / "stripe.yaml")
+    root = f"{project.origin}/stripe/v1"
+    done = project.run("providers", "test", file, "--api-url", root, "--token", "env/STRIPE_TOKEN")
     assert done.code == 0, done.out
-    assert done.out.endswith(f"{2 * len(CASES)} promises kept, 0 broken.\n")
+    assert done.out.endswith(f"{len(CASES)} promises kept, 0 broken.\n")
     assert "the stand-in puts them" not in done.out
-    assert CANARIES["GITHUB_TOKEN"] not in done.out + done.err
+    assert CANARIES["STRIPE_TOKEN"] not in done.out + done.err
     for url in ("https://api.github.com", "http://127.0.0.1.evil.example", "file:///etc", "x"):
         refused = project.run("providers", "test", file, "--api-url", url)
         assert (refused.code, "on loopback" in refused.err) == (7, True)

@@ -27,8 +27,8 @@ CONTRIBUTING = "../CONTRIBUTING"
 
 TOKENS = {f"SANDBOX_{name}": value for name, value in CANARIES.items()} | {"GITHUB_TOKEN_STAGING": "ghp_staging"}
 
-pytestmark = pytest.mark.timeout(300)
-"""Each runs many processes; a busy machine takes its time over them."""
+pytestmark = [pytest.mark.timeout(300), pytest.mark.stories]
+"""Each runs many processes, and is not of the default suite; a busy machine takes its time over them."""
 
 NOT_RUN: Mapping[tuple[str, str], str] = {
     (
