@@ -90,7 +90,7 @@ def of_plan(plan: Plan) -> ExitCode:
     codes = [_refused(plan)]
     if plan.problems:
         codes.append(ExitCode.ERROR)
-    if plan.steps:
+    if not plan.is_empty:
         codes.append(ExitCode.PENDING)
     return first(codes)
 

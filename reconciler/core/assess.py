@@ -25,6 +25,10 @@ MAKING = frozenset({Action.CREATE, Action.REGISTER, Action.REPLACE})
 """Actions that make an object at the provider."""
 
 
+COPIED = frozenset({SecretOrigin.VENDOR, SecretOrigin.RESPONSE})
+"""Whoever makes the secret of a manual webhook, so that a person must copy it to us."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """What is known around one webhook, at `now` (UNIX seconds).
@@ -164,6 +168,9 @@ def _url_refused(view: View) -> str:
 
 
 def _manual(draft: Step, desired: Desired, recorded: Recorded | None, view: View) -> Step | None:
+    if view.secret_origin in COPIED and not (desired.secret or (recorded and recorded.secret)):
+        note = "its deliveries are refused until `secret:` refers to the secret that the vendor made"
+        draft = replace(draft, way_out=note)
     if recorded is None:
         return replace(draft, action=Action.CREATE, changes=creation(desired))
     url = ingress_url(view.base_url, desired.key.provider, recorded.id)

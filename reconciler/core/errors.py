@@ -89,7 +89,13 @@ class StalePlanError(ReconcilerError):
 
 
 class ScopeBoundError(ReconcilerError):
-    """The scope is bound to another project."""
+    """The scope is bound to another project: `owner`, not `project`."""
+
+    def __init__(self, scope: str, owner: str, project: str) -> None:
+        super().__init__(
+            f"scope {scope} belongs to {owner}, not to {project}: choose another scope, "
+            f"or take it over with `reconcile scope rename {scope} {scope}`"
+        )
 
 
 class BlockedError(ReconcilerError):

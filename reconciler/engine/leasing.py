@@ -53,7 +53,10 @@ async def _acquire(store: Store, clock: Clock, scope: str, holder: str, patience
         if lease:
             return lease
         if clock.now() >= deadline:
-            raise LockedError(f"scope {scope} is locked by another pass (waited {patience:g} s; see --lock-timeout)")
+            raise LockedError(
+                f"scope {scope} is locked by another pass (waited {patience:g} s; --lock-timeout waits longer, "
+                "`reconcile unlock` shows who holds it)"
+            )
         await clock.sleep(min(poll, deadline - clock.now()))
         poll = min(poll * 2, LONGEST_POLL_SECONDS)
 

@@ -234,9 +234,7 @@ class Reconciler:
 
     def _require_binding(self, binding: str) -> None:
         if binding and binding != self._scope.binding:
-            raise ScopeBoundError(
-                f"scope {self._scope.name} belongs to {binding}, not to {self._scope.binding}: choose another scope"
-            )
+            raise ScopeBoundError(self._scope.name, binding, self._scope.binding)
 
     async def _tidy(self, known: Known, gone: Sequence[Orphan], holding: Holding) -> None:
         """Forget what has come to its end: old tombstones, and orphans that are no more."""

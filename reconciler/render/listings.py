@@ -124,6 +124,10 @@ def urls_text(pasted: Sequence[Pasted], painter: Painter) -> str:
             lines.append(f"    secret  {item.secret}")
         elif item.minted:
             lines.append("    secret  (shown by --show-secrets)")
+        else:
+            lines.append(
+                "    secret  none: deliveries are refused until `secret:` names the vendor's, unless it signs none"
+            )
         lines.append(f"    events  {clean(', '.join(sorted(item.recorded.events))) or '-'}")
     return "\n".join(lines)
 

@@ -62,7 +62,7 @@ def plan_text(plan: Plan, painter: Painter) -> str:
 
 def summary_line(plan: Plan) -> str:
     """How many of each action, and the digest that names this very plan."""
-    if not plan.steps:
+    if plan.is_empty:
         if plan.held:
             held = counted(len(plan.held), "webhook")
             return f"Nothing to do: {plan.in_sync} in sync, {held} left alone because the provider could not be read."

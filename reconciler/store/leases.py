@@ -33,9 +33,7 @@ def bind(connection: Connection, scope: str, project: str) -> None:
 def check_bound(scope: str, project: str, bound: str) -> None:
     """Raise `ScopeBoundError` when `scope` is bound to another project than `project`."""
     if bound and bound != project:
-        raise ScopeBoundError(
-            f"the scope `{scope}` belongs to {bound}; this project is {project}: choose another `scope:`"
-        )
+        raise ScopeBoundError(scope, bound, project)
 
 
 def current(connection: Connection, scope: str) -> Lease | None:

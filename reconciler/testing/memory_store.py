@@ -124,10 +124,7 @@ class MemoryStore:
         with self._lock:
             found = self._scopes.setdefault(scope, _Scope())
             if found.binding not in ("", binding):
-                raise ScopeBoundError(
-                    f"the scope `{scope}` belongs to {found.binding}; this project is {binding}: "
-                    "choose another `scope:`"
-                )
+                raise ScopeBoundError(scope, found.binding, binding)
             found.binding = binding
 
     def acquire(self, scope: str, holder: str, now: float, seconds: float) -> Lease | None:

@@ -45,10 +45,7 @@ class Opened:
         """Refuse to work in another project's scope. Raises `ScopeBoundError`."""
         bound = self.store.binding(self.scope)
         if bound and bound != self.binding:
-            raise ScopeBoundError(
-                f"scope {self.scope} belongs to {bound}, not to {self.binding}: choose another scope, "
-                f"or take it over with `reconcile scope rename {self.scope} {self.scope}`"
-            )
+            raise ScopeBoundError(self.scope, bound, self.binding)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

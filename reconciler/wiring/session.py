@@ -74,7 +74,8 @@ def announce(store: SqlStore | EmptyStore, scope: str, progress: Progress) -> No
     """Say which state is used, and how much it holds."""
     if store.exists:
         number = store.count(scope)
-        message = f"state {store.location}: {counted(number, 'record')} in scope {scope}"
+        made = "" if store.scopes() else " (the state is new)"
+        message = f"state {store.location}: {counted(number, 'record')} in scope {scope}{made}"
         progress("state", message=message, state=store.location, scope=scope, records=number)
     else:
         message = f"there is no state at {store.location}: everything is looked at as if nothing had been recorded"

@@ -117,7 +117,10 @@ def open_to_others(path: Path) -> str:
 
 @pytest.mark.parametrize("harm", [newer, garbage, torn, open_to_others])
 def test_a_state_that_cannot_be_used_is_told_and_left_alone(filled: Project, harm: Any) -> None:
-    """By readers, writers and upgrades alike: exit 1 with words on what is wrong; no traceback, no call, not a byte of the file changed."""
+    """By readers, writers and upgrades alike: exit 1 with words on what is wrong.
+
+    No traceback, no provider called, not a byte of the file changed.
+    """
     told = harm(state(filled))
     before, calls = state(filled).read_bytes(), len(filled.sandbox.log)
     for arguments in ([], ["plan"], ["status"], ["state", "list"], ["db", "upgrade"], *WRITING[:1], ["key", "rotate"]):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.diff import Change
-from reconciler.core.model import ListFailed, Listing, Observation, OptionTraits, Orphan, Phase
+from reconciler.core.model import ListFailed, Listing, Observation, OptionTraits, Orphan, Phase, SecretOrigin
 from reconciler.core.plan import Action, PlanOptions, Reason
 from tests.support.builders import (
     BASE_URL,
@@ -403,6 +403,15 @@ def test_a_supplied_secret_is_shown_by_its_fingerprint_at_creation() -> None:
     """Eight characters, and only of the fingerprint."""
     step = only(plan(wishes(trigger(manual=True, secret="a" * 64))))
     assert Change("secret", None, "a" * 8) in step.changes
+
+
+def test_a_secret_that_nobody_copied_is_missed_aloud() -> None:
+    """The vendor makes it: until the manifest refers to it, every delivery is refused, and the plan says so."""
+    vendor = replace(CATALOGUE["paper"], secret_origin=SecretOrigin.VENDOR)
+    missing, given = (wishes(trigger(manual=True, provider="paper", secret=secret))[0] for secret in ("", "f" * 64))
+    assert "secret:" in only(plan([missing], catalogue={"paper": vendor})).way_out
+    assert only(plan([given], catalogue={"paper": vendor})).way_out == ""
+    assert only(plan([missing])).way_out == ""
 
 
 def test_manual_to_auto_registers_with_the_same_id() -> None:

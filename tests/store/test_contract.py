@@ -283,7 +283,7 @@ def test_a_scope_is_bound_by_its_first_project(store: Store) -> None:
     with pytest.raises(ScopeBoundError) as refusal:
         store.bind(SCOPE, "git.evil.dev/hooks:reconciler.yaml")
 
-    for part in ("git.acme.dev/hooks", "git.evil.dev/hooks", "choose another `scope:`"):
+    for part in ("git.acme.dev/hooks", "git.evil.dev/hooks", "choose another scope"):
         assert part in str(refusal.value)
 
 

@@ -8,7 +8,7 @@ from reconciler.cli.exits import ExitCode
 from reconciler.cli.flags_state import ScopeRenameFlags
 from reconciler.cli.keeping import Approval, Approve, open_up, tell
 from reconciler.cli.output import Output
-from reconciler.core.errors import BlockedError, ConfigError, Problem, ScopeBoundError
+from reconciler.core.errors import BlockedError, ConfigError, Problem
 from reconciler.render.painter import counted
 from reconciler.wiring.keeping import Opened, leased, require_scope
 
@@ -42,6 +42,6 @@ def _check(flags: ScopeRenameFlags, opened: Opened) -> None:
         return
     bound = opened.store.binding(flags.new)
     if bound and bound != opened.binding:
-        raise ScopeBoundError(f"the scope {flags.new} belongs to {bound}: choose another name")
+        raise BlockedError(f"the scope {flags.new} belongs to {bound}: choose another name")
     if opened.store.count(flags.new) or opened.store.orphans(flags.new):
         raise BlockedError(f"the scope {flags.new} exists already, and two are never merged: choose another name")
