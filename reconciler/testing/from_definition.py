@@ -25,7 +25,8 @@ from reconciler.providers.transport import Call, Reply
 NEEDED: Final = ("create", "list", "delete")
 """Without these no case of the contract can be begun and ended."""
 
-_PLAIN_PATH: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+_PLAIN_PATH: Final = re.compile(r'([A-Za-z_][A-Za-z0-9_]*|"[^"\\]+")(\.([A-Za-z_][A-Za-z0-9_]*|"[^"\\]+"))*')
+_NAME: Final = re.compile(r'[A-Za-z0-9_]+|"[^"]+"')
 _EQUAL: Final = re.compile(r"([A-Za-z0-9_.]+) *== *'([^']*)'")
 _WHOLE: Final = re.compile(r"\$\{([a-z0-9_.]+)\}")
 _PAGE: Final = "_stand_in_page"
@@ -75,9 +76,18 @@ class DefinitionStandIn:
         self._objects = {key: item for key, item in self._objects.items() if item.get("lease_end", now) >= now}
         for route in self._routes:
             if call.method == route.step.method and (match := route.path.fullmatch(path)):
-                return self._answer(route, call, match.groupdict())
+                return self._answer(self._meant(route, match), call, match.groupdict())
         self.unknown.append(f"{call.method} {path}")
         return _reply(404, {"message": "no operation is called so"})
+
+    def _meant(self, route: _Route, match: re.Match[str]) -> _Route:
+        """What an idempotent call means: create and update of an id that the client chose may be one request."""
+        chosen = unquote(match.groupdict().get("id", ""))
+        pair = ("create", "update") if chosen in self._objects else ("update", "create")
+        if route.name != pair[0]:
+            return route
+        twins = (other for other in self._routes if other.name == pair[1] and other.step.method == route.step.method)
+        return next((other for other in twins if "id" in other.path.groupindex and other.path.fullmatch(match.string)), route)
 
     def _answer(self, route: _Route, call: Call, found: Mapping[str, str]) -> Reply:
         status = route.step.expect[0] if route.step.expect else 200
@@ -85,7 +95,7 @@ class DefinitionStandIn:
             return self._list(call, status)
         if route.name == "create":
             self._made += 1
-            remote_id = str(self._made)
+            remote_id = unquote(found.get("id", "")) or str(self._made)
             self._objects[remote_id] = self._lease() | self._sent(route, call)
             return _reply(status, self._succeeded(self._created(remote_id)))
         remote_id = unquote(found.get("id", ""))
@@ -227,13 +237,14 @@ def _routes(definition: Definition, type_name: str) -> list[_Route]:
     routes = []
     for name, step in definition.operations_of(type_name).items():
         template = step.path.replace("${path}", definition.types[type_name].path)
-        parts = [re.escape(text) if text else _group(word) for text, word in split(template)]
+        chosen = "webhook_id" if name == "create" else "id"
+        parts = [re.escape(text) if text else _group(word, chosen) for text, word in split(template)]
         routes.append(_Route(name, step, re.compile(re.escape(root) + "".join(parts))))
     return sorted(routes, key=lambda route: -len(route.step.path))
 
 
-def _group(word: str) -> str:
-    return "(?P<id>[^/]+)" if word == "id" else "[^?]+"
+def _group(word: str, chosen: str) -> str:
+    return "(?P<id>[^/]+)" if word == chosen else "[^?]+"
 
 
 def _captured(template: Json, value: Json) -> Iterator[tuple[str, Json]]:
@@ -277,7 +288,7 @@ def _put(document: Json, expression: str, value: Json) -> None:
     plain = next((part for part in map(str.strip, expression.split("||")) if _PLAIN_PATH.fullmatch(part)), None)
     if plain is None or not isinstance(document, dict):
         raise NotPossibleError(f"the expression `{expression}`, which is no plain path")
-    *way, last = plain.split(".")
+    *way, last = (name.strip('"') for name in _NAME.findall(plain))
     place = document
     for name in way:
         place = place.setdefault(name, {})
@@ -287,11 +298,12 @@ def _put(document: Json, expression: str, value: Json) -> None:
 
 
 def _make_true(document: dict[str, Json], condition: str) -> None:
-    """Let a condition hold: a plain path, or one that is compared to a text."""
-    if match := _EQUAL.fullmatch(condition):
-        _put(document, match[1], match[2])
-    else:
-        _put(document, condition, True)
+    """Let a condition hold: a plain path, one that is compared to a text, or several of these that must all hold."""
+    for part in condition.split(" && "):
+        if match := _EQUAL.fullmatch(part):
+            _put(document, match[1], match[2])
+        else:
+            _put(document, part, True)
 
 
 def _reply(status: int, document: Json, headers: Mapping[str, str] | None = None) -> Reply:

@@ -30,7 +30,7 @@ from reconciler.testing.stand_ins import VirtualClock
 MakeSubject = Callable[[Transport, VirtualClock], Subject]
 """A subject over a transport, in a time of its own."""
 
-_RESOURCES = ("acme/api", "acme", "self", "12345", "acme/tools/api", "app1234567890abcd", "https://example.com/acme")
+_RESOURCES = ("acme/api", "acme", "self", "12345", "acme/tools/api", "app1234567890abcd", "https://example.com/acme", "me/messages", "chats/getAllMessages", "me/drive/root", "users", "groups/acme/conversations", "security/alerts", "9cfb482a-81e3-4154-b5b9-2c805e70a02d")
 _TOKENS = ("token", "12345:token", "1234567890:AAE-bot_token", "key_token", "sk_test_token")
 
 _NEVER_ALONE = (
