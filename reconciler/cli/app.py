@@ -64,7 +64,7 @@ _VERBS = (
     _Entry(
         name="renew",
         flags=flags_state.RenewFlags,
-        help="Renew webhooks that end by themselves, now: those at the addresses, or all that are due.",
+        help="Renew leases now. Of the webhooks at the addresses, or of all whose lease ends soon.",
         example="reconcile renew --all-due",
     ),
     _Entry(
@@ -85,19 +85,19 @@ _REVIEW_VERBS = (
     _Entry(
         name="apply",
         flags=flags_review.ApplyFlags,
-        help="Apply a plan that was saved with --out, once, and only if a plan made now is the same. Does not ask.",
+        help="Apply a plan that was saved with --out. Once, and only if a plan made now is the same. Does not ask.",
         example="reconcile apply plan.json",
     ),
     _Entry(
         name="explain",
         flags=flags_review.ExplainFlags,
-        help="Tell why a webhook exists: who asks for what, what is recorded, what would change now.",
+        help="Tell why a webhook exists. Who asks for what, what is recorded, what would change now.",
         example="reconcile explain github/repo/acme/api@acme-github",
     ),
     _Entry(
         name="diagram",
         flags=flags_review.DiagramFlags,
-        help="Draw which graphs and presets ask for which webhooks at which providers, from the manifests.",
+        help="Draw who asks for which webhooks. Graphs and presets, webhooks and providers, from the manifests alone.",
         example="reconcile diagram --format svg > webhooks.svg",
     ),
 )
@@ -105,7 +105,7 @@ _REVIEW_VERBS = (
 _PROVIDERS_TEST = _Entry(
     name="test",
     flags=flags_review.ProvidersTestFlags,
-    help="Check a definition of your own, and run the contract suite on it: against a stand-in made from the "
+    help="Check a definition of your own. Then run the contract suite on it: against a stand-in made from the "
     "definition, or one that you run (whose webhooks of the resource are deleted).",
     example="reconcile providers test providers.d/forge.yaml",
 )
@@ -126,7 +126,7 @@ _PROJECT_VERBS = (
     _Entry(
         name="completion",
         flags=project_flags.CompletionFlags,
-        help="Print what teaches a shell to complete verbs, flags, addresses and providers.",
+        help="Print what teaches a shell to complete. Verbs, flags, addresses and providers.",
         example="reconcile completion bash > reconcile.bash",
     ),
 )
@@ -213,7 +213,7 @@ def build() -> typer.Typer:
         _Entry(
             name="providers",
             flags=flags_review.ProvidersFlags,
-            help="Show what each provider can do; with a NAME, one in full with its events and options.",
+            help="Show what each provider can do. With a NAME, one in full with its events and options.",
             example="reconcile providers github",
         ),
         NameGroup,

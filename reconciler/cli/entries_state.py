@@ -16,7 +16,7 @@ STATE_VERBS = (
     Entry(
         name="unlock",
         flags=flags_state.UnlockFlags,
-        help="Show who holds the scope and until when, and free a lease that does not end by itself.",
+        help="Show who holds the scope, and free it. Only a lease that does not end by itself needs that.",
         example="reconcile unlock --yes",
     ),
 )
@@ -29,7 +29,7 @@ FAMILIES = (
             Entry(
                 name="list",
                 flags=flags_state.StateListFlags,
-                help="List every record with phase, id and address, tombstones too, and orphans.",
+                help="List every record with phase, id and address. Tombstones too, and orphans.",
                 example="reconcile state list --phase tombstone --phase orphan",
             ),
             Entry(
@@ -41,9 +41,9 @@ FAMILIES = (
             Entry(
                 name="mv",
                 flags=flags_state.StateMvFlags,
-                help="Give a record another address, keeping its id, URL, secret and object at the provider: another "
-                "user, other credentials, or for a manual webhook another graph, preset or name. Refused where NEW "
-                "is recorded already. Change the manifests alike.",
+                help="Give a record another address. Its id, URL, secret and object at the provider stay. It may get "
+                "another user, other credentials, or for a manual webhook another graph, preset or name. Refused where "
+                "NEW is recorded already. Change the manifests alike.",
                 example="reconcile state mv generic/plain/graph:intake generic/plain/graph:contact",
             ),
             Entry(
@@ -56,7 +56,7 @@ FAMILIES = (
             Entry(
                 name="backup",
                 flags=flags_state.StateBackupFlags,
-                help="Copy the state to a new file, also while a pass writes to it; the copy is verified.",
+                help="Copy the state to a new file. Also while a pass writes to it; the copy is verified.",
                 example="reconcile state backup state-before-upgrade.db",
             ),
         ),
@@ -68,7 +68,7 @@ FAMILIES = (
             Entry(
                 name="rotate",
                 flags=flags_state.KeyRotateFlags,
-                help="Seal every secret with a new key: one made here and put into the key file, or the first of "
+                help="Seal every secret with a new key. One made here and put into the key file, or the first of "
                 "several in RECONCILER_KEY. What was interrupted goes on with the next run.",
                 example="reconcile key rotate",
             ),
@@ -81,7 +81,7 @@ FAMILIES = (
             Entry(
                 name="rename",
                 flags=flags_state.ScopeRenameFlags,
-                help="Rename a scope and bind it to this project; with the same name twice, only bind it: for a "
+                help="Rename a scope and bind it to this project. With the same name twice, only bind it: for a "
                 "project that moved. Write the new name in the project file first.",
                 example="reconcile scope rename acme acme-platform",
             ),
@@ -94,7 +94,7 @@ FAMILIES = (
             Entry(
                 name="upgrade",
                 flags=flags_state.DbUpgradeFlags,
-                help="Migrate the state to the schema of this version, after a backup beside it.",
+                help="Migrate the state to this version's schema. A backup is made beside it first.",
                 example="reconcile db upgrade",
             ),
         ),

@@ -3,6 +3,7 @@
 Annotations are evaluated here (no postponed evaluation): Typer reads them.
 """
 
+import importlib
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +14,8 @@ import typer
 from reconciler.cli.completing import addresses, provider_names
 from reconciler.core.guard import parse_allowance
 from reconciler.core.plan import PlanOptions
+
+_DISTRIBUTION = "webhook-reconciler"
 
 
 class Format(StrEnum):
@@ -38,6 +41,15 @@ def allowance(value: str) -> str:
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
     return value
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version and nothing else, where that is asked for."""
+    if wanted:
+        # Loaded for those who ask alone: it is slow, and every command would pay for it.
+        metadata = importlib.import_module("importlib.metadata")
+        typer.echo(f"reconcile {metadata.version(_DISTRIBUTION)}")
+        raise typer.Exit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +172,10 @@ class PassFlags(PlanFlags):
 
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Stop after the plan; leave no trace.")] = False
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; passes no guard.")] = False
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=print_version, help="Show the version and exit."),
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,18 +20,21 @@ Approve = Callable[[str], Awaitable[bool]]
 
 
 class Approval:
-    """Asks whoever sits at the terminal, unless a yes was given before."""
+    """Asks whoever sits at the terminal, unless a yes was given before. Raises `ConfigError` where nobody sits there.
+
+    It does so when it is asked, not before: what is wrong with the wish itself is told first.
+    """
 
     def __init__(self, yes: bool, output: Output) -> None:
         self._yes = yes
         self._output = output
-        if not yes and not output.streams.interactive:
-            message = "this asks before it changes anything, and there is no terminal to ask at"
-            raise ConfigError((Problem("unconfirmed", message, hint="say --yes"),))
 
     async def __call__(self, question: str) -> bool:
         """Whether to go on."""
-        if self._yes or await ask(question, self._output.streams):
+        if not self._yes and not self._output.streams.interactive:
+            message = "this asks before it changes anything, and there is no terminal to ask at"
+            raise ConfigError((Problem("unconfirmed", message, hint="say --yes"),))
+        if self._yes or await ask(question, self._output):
             return True
         self._output("declined", level="warning", message="nothing was changed")
         return False

@@ -12,9 +12,11 @@ import typer
 from reconciler.cli import exits, lazy
 from reconciler.cli.app import PROGRAM, parse
 from reconciler.cli.exits import MEANINGS, ExitCode
-from reconciler.cli.flags import CommonFlags
+from reconciler.cli.flags import CommonFlags, PlanFlags, ReviewFormat
 from reconciler.cli.output import Output, Streams
+from reconciler.cli.usage import usage_text
 from reconciler.core.errors import ConfigError, ReconcilerError
+from reconciler.core.plan import problem_document
 
 
 def main() -> None:
@@ -35,9 +37,7 @@ def run(arguments: Sequence[str], streams: Streams) -> ExitCode | int:
     try:
         flags = parse(arguments)
     except typer.TyperException as error:
-        context = getattr(error, "ctx", None)
-        verb = context.command_path if context else PROGRAM
-        streams.stderr.write(f"error: {error.format_message()}\nTry `{verb} --help`.\n")
+        streams.stderr.write(f"error: {usage_text(error, PROGRAM)}\n")
         return _told(ExitCode.INVALID, Output(streams))
     except typer.Abort:
         return _told(ExitCode.INTERRUPTED, Output(streams))
@@ -51,6 +51,8 @@ def _attempt(flags: CommonFlags, output: Output) -> ExitCode:
     try:
         return lazy.load(flags.verb).run(flags, output)
     except ConfigError as error:
+        if isinstance(flags, PlanFlags) and flags.format is ReviewFormat.JSON:
+            output.document({"problems": [problem_document(problem) for problem in error.problems]})
         for problem in error.problems:
             output.problem(problem)
         return exits.of_error(error)

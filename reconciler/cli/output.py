@@ -51,6 +51,7 @@ class Output:
         self._verbose = bool(flags and flags.verbose)
         shown = streams.stderr.isatty() and not self._json and streams.environment.get("TERM") != "dumb"
         self._bar = Bar(streams.stderr, streams.now) if shown else None
+        self._asking = False
 
     @property
     def verbose(self) -> bool:
@@ -67,10 +68,23 @@ class Output:
         """A result as JSON, to stdout."""
         self.result(json.dumps(value, indent=2, ensure_ascii=False))
 
+    def question(self, text: str) -> None:
+        """A question, to stderr; the answer is typed behind it."""
+        self.streams.stderr.write(text)
+        self.streams.stderr.flush()
+        self._asking = True
+
+    def answered(self, line: str) -> None:
+        """The question is over; where no line was typed (Ctrl-D, Ctrl-C), the next one begins afresh."""
+        if self._asking and not line.endswith("\n"):
+            self.streams.stderr.write("\n")
+        self._asking = False
+
     def notice(self, text: str) -> None:
         """Words for whoever sits at the terminal, to stderr as they are."""
         if self._bar:
             self._bar.hide()
+        self.answered("")
         self.streams.stderr.write(f"{text}\n")
         self.streams.stderr.flush()
         if self._bar:

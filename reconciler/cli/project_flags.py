@@ -41,14 +41,14 @@ class InitFlags(CommonFlags):
     ] = None
     event: Annotated[
         list[str] | None,
-        typer.Option("--event", metavar="EVENT", help="Its events; repeatable.", show_default="its first"),
+        typer.Option("--event", metavar="EVENT", help="Its events; repeatable.", show_default="the only one"),
     ] = None
     graph: Annotated[
         str | None, typer.Option("--graph", metavar="ID", help="What they start.", show_default="my-graph")
     ] = None
     variable: Annotated[
         str | None,
-        typer.Option("--variable", metavar="NAME", help="Holds the credentials.", show_default="PROVIDER_TOKEN"),
+        typer.Option("--variable", metavar="NAME", help="Holds the secret.", show_default="PROVIDER_TOKEN"),
     ] = None
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from reconciler.cli.output import Streams
+from reconciler.cli.output import Output
 
 
-async def ask(question: str, streams: Streams) -> bool:
+async def ask(question: str, output: Output) -> bool:
     """Ask at the terminal and wait for a line; only `y` and `yes` mean yes. May be cancelled."""
-    streams.stderr.write(f"{question} [y/N] ")
-    streams.stderr.flush()
+    streams = output.streams
     loop = asyncio.get_running_loop()
     answered: asyncio.Future[str] = loop.create_future()
 
@@ -18,8 +17,12 @@ async def ask(question: str, streams: Streams) -> bool:
         if not answered.done():
             answered.set_result(streams.stdin.readline())
 
+    line = ""
+    output.question(f"{question} [y/N] ")
     loop.add_reader(streams.stdin.fileno(), read)
     try:
-        return (await answered).strip().lower() in {"y", "yes"}
+        line = await answered
+        return line.strip().lower() in {"y", "yes"}
     finally:
         loop.remove_reader(streams.stdin.fileno())
+        output.answered(line)

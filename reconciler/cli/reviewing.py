@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from reconciler.cli.flags import ReviewFormat
+from reconciler.cli.flags import PlanFlags, ReviewFormat
 from reconciler.cli.output import Output
 from reconciler.core.plan import Plan
 from reconciler.engine.reconciler import Report
@@ -46,8 +47,19 @@ async def serial_of(session: Session) -> int:
     return await asyncio.to_thread(session.store.serial, session.scope.name)
 
 
-def save(plan: Plan, path: Path | None, serial: int, output: Output) -> None:
-    """Write the plan where `--out` says, if it was given."""
+def save(plan: Plan, path: Path | None, serial: int, output: Output, then: str = "") -> None:
+    """Write the plan where `--out` says, if it was given; `then` is the command to run with it, if there is one."""
     if path is not None:
         write_plan(path, plan_document(plan, serial))
-        output("saved", message=f"the plan is in {path}: apply it with `reconcile apply {path}`", file=str(path))
+        hint = f": apply it with `{then}`" if then else ""
+        output("saved", message=f"the plan is in {path}{hint}", file=str(path))
+
+
+def apply_command(flags: PlanFlags) -> str:
+    """The command that applies what `--out` saved, of the same project: to be pasted into a shell."""
+    words = ["reconcile", "apply", str(flags.out)]
+    if flags.directory:
+        words += ["-C", str(flags.directory)]
+    for file in flags.files or ():
+        words += ["-f", str(file)]
+    return shlex.join(words)

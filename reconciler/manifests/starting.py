@@ -20,7 +20,8 @@ class Start:
     """What a new project is about. What is empty is left out; `fields` are the secrets that its credentials hold.
 
     `type` is empty where the provider has one only, `resource` where the credentials say which is meant, `fields`
-    where nothing is registered by us.
+    where nothing is registered by us. `pasted` tells that the vendor mints the secret of deliveries, and a person
+    copies it: then `variable` holds that.
     """
 
     scope: str
@@ -33,6 +34,7 @@ class Start:
     fields: tuple[str, ...]
     variable: str
     verified: bool
+    pasted: bool = False
 
     @property
     def manifest(self) -> str:
@@ -46,6 +48,11 @@ class Start:
             field: self.variable if not number else f"{self.variable}_{field.upper().replace('-', '_')}"
             for number, field in enumerate(self.fields)
         }
+
+    @property
+    def exported(self) -> tuple[str, ...]:
+        """The environment variables that must be set before the files are valid."""
+        return (*self.variables.values(), *((self.variable,) if self.pasted else ()))
 
 
 def project_text(start: Start) -> str:
@@ -89,6 +96,9 @@ def manifest_text(start: Start) -> str:
     if start.resource:
         lines.append(f"    resource: {_text(start.resource)}")
     lines.append(f"    events: [{', '.join(_text(event) for event in sorted(start.events))}]")
+    if start.pasted:
+        lines += ["    # Minted by the vendor; only where to find it, never the secret itself."]
+        lines += [f"    secret: env/{start.variable}"]
     return "\n".join(lines) + "\n"
 
 

@@ -20,11 +20,12 @@ class CaseResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One type's cases; or why none was tried, in `untested`."""
+    """One type's cases; or why none was tried, in `untested`. A `manual` type has nothing that could be tried."""
 
     address: str
     cases: Sequence[CaseResult] = ()
     untested: str = ""
+    manual: bool = False
 
     @property
     def kept(self) -> bool:
@@ -34,23 +35,37 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trials:
-    """All types of a definition. `against` says what was called, `never` what no such trial can show."""
+    """All types of a definition. `against` says what was called, `never` what no such trial can show.
+
+    `way_out` is what to do where no type could be tried.
+    """
 
     provider: str
     against: str
     types: Sequence[Trial]
     never: Sequence[str]
+    way_out: str
 
     @property
     def kept(self) -> bool:
         """Whether no promise is broken."""
         return all(trial.kept for trial in self.types)
 
+    @property
+    def tested(self) -> bool:
+        """Whether a case was run at all."""
+        return any(trial.cases for trial in self.types)
+
+    @property
+    def passed(self) -> bool:
+        """Whether promises were kept, and none is broken. Where all types are manual there is nothing to promise."""
+        return self.kept and (self.tested or all(trial.manual for trial in self.types))
+
 
 def trials_text(trials: Trials, painter: Painter) -> str:
     """Each case on a line, what was not tested, and a summary."""
     lines = [f"{clean(trials.provider)}: the definition is valid."]
-    lines += [f"Tried against {clean(trials.against)}."] if any(trial.cases for trial in trials.types) else []
+    lines += [f"Tried against {clean(trials.against)}."] if trials.tested else []
     for trial in trials.types:
         lines.append(painter.paint(clean(trial.address), Style.STRONG))
         if trial.untested:
@@ -58,6 +73,8 @@ def trials_text(trials: Trials, painter: Painter) -> str:
         rows = [("broken" if case.broken else "kept", case.case, case.broken or case.about) for case in trial.cases]
         for case, line in zip(trial.cases, columns(rows), strict=True):
             lines.append(painter.paint(f"    {line}", Style.BAD if case.broken else Style.GOOD))
+    if not trials.tested:
+        return "\n".join([*lines, *_nothing(trials, painter)])
     lines += ["Not tested by this:", *(f"    {clean(text)}" for text in trials.never)]
     return "\n".join([*lines, painter.paint(_summary(trials), Style.STRONG)])
 
@@ -68,6 +85,7 @@ def trials_json(trials: Trials) -> dict[str, Json]:
         "provider": trials.provider,
         "against": trials.against,
         "kept": trials.kept,
+        "tested": trials.tested,
         "types": [
             {
                 "address": trial.address,
@@ -80,6 +98,15 @@ def trials_json(trials: Trials) -> dict[str, Json]:
         ],
         "never": list(trials.never),
     }
+
+
+def _nothing(trials: Trials, painter: Painter) -> list[str]:
+    """Said so that nobody takes it for a pass."""
+    if trials.passed:
+        sentence = "NOTHING WAS TESTED: every type is manual, so that there is nothing to call."
+        return [painter.paint(sentence, Style.STRONG)]
+    sentence = "NOTHING WAS TESTED, and this is no pass: no type could be tried, for the reasons above."
+    return [painter.paint(sentence, Style.BAD), f"Next: {clean(trials.way_out)}."]
 
 
 def _summary(trials: Trials) -> str:

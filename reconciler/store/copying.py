@@ -35,12 +35,17 @@ def copy(database: Database, target: Path, verify: Callable[[Connection], object
             raise _exists(target)
         try:
             files.create_new(draft)
+        except OSError as error:
+            raise _unwritable(target, error) from error
+        try:
             database.read(lambda connection: _fill(connection, draft, target))
-            _check(draft, verify)
+            _check(draft, target, verify)
             try:
                 os.link(draft, target)
             except FileExistsError:
                 raise _exists(target) from None
+        except OSError as error:
+            raise _unwritable(target, error) from error
         finally:
             for ending in ("", "-journal", "-wal", "-shm"):
                 draft.with_name(draft.name + ending).unlink(missing_ok=True)
@@ -49,6 +54,10 @@ def copy(database: Database, target: Path, verify: Callable[[Connection], object
 
 def _exists(target: Path) -> StateError:
     return StateError(f"{target} exists already, and a backup never replaces a file: name another one")
+
+
+def _unwritable(target: Path, error: OSError) -> StateError:
+    return StateError(f"the backup {target} cannot be used: {error.strerror or error}")
 
 
 def _fill(connection: Connection, draft: Path, target: Path) -> None:
@@ -65,11 +74,15 @@ def _fill(connection: Connection, draft: Path, target: Path) -> None:
         raise
 
 
-def _check(draft: Path, verify: Callable[[Connection], object]) -> None:
+def _check(draft: Path, target: Path, verify: Callable[[Connection], object]) -> None:
     copied = sqlite.ReadingDatabase(draft)
     try:
         copied.read(_require_whole)
         copied.read(verify)
+    except StateError as error:
+        if str(draft) not in str(error):
+            raise
+        raise StateError(str(error).replace(str(draft), str(target))) from error
     finally:
         copied.close()
 

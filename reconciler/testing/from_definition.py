@@ -22,8 +22,8 @@ from reconciler.providers.paging import with_query
 from reconciler.providers.rendering import split
 from reconciler.providers.transport import Call, Reply
 
-NEEDED: Final = ("create", "list", "delete")
-"""Without these no case of the contract can be begun and ended."""
+NEEDED: Final = ("create",)
+"""Without it no case of the contract can be begun."""
 
 _PLAIN_PATH: Final = re.compile(r'([A-Za-z_][A-Za-z0-9_]*|"[^"\\]+")(\.([A-Za-z_][A-Za-z0-9_]*|"[^"\\]+"))*')
 _NAME: Final = re.compile(r'[A-Za-z0-9_]+|"[^"]+"')
@@ -77,6 +77,8 @@ class DefinitionStandIn:
         for route in self._routes:
             if call.method == route.step.method and (match := route.path.fullmatch(path)):
                 return self._answer(self._meant(route, match), call, match.groupdict())
+        if call.method == "GET" and (found := self._looked_up(path)) is not None:
+            return _reply(200, self._succeeded(found))
         self.unknown.append(f"{call.method} {path}")
         return _reply(404, {"message": "no operation is called so"})
 
@@ -87,7 +89,9 @@ class DefinitionStandIn:
         if route.name != pair[0]:
             return route
         twins = (other for other in self._routes if other.name == pair[1] and other.step.method == route.step.method)
-        return next((other for other in twins if "id" in other.path.groupindex and other.path.fullmatch(match.string)), route)
+        return next(
+            (other for other in twins if "id" in other.path.groupindex and other.path.fullmatch(match.string)), route
+        )
 
     def _answer(self, route: _Route, call: Call, found: Mapping[str, str]) -> Reply:
         status = route.step.expect[0] if route.step.expect else 200
@@ -144,9 +148,8 @@ class DefinitionStandIn:
     def _row(self, remote_id: str, values: Mapping[str, Json]) -> dict[str, Json]:
         definition, row = self.definition, dict[str, Json]()
         identity, lifecycle, events = definition.identity, definition.lifecycle, definition.events
-        if identity is None or identity.id is None or identity.url is None:
-            raise NotPossibleError("objects without an id of their own (`identity`)")
-        if events.encoder == "flags":
+        uri = identity and identity.form == "uri" and definition.api
+        if events.encoder == "flags" and not events.path:
             row |= values.get("events") or {}
         elif events.path and "events" in values:
             _put(row, events.path, values["events"])
@@ -157,9 +160,10 @@ class DefinitionStandIn:
             _make_true(row, lifecycle.active)
         if lease := definition.lease_of(self.type_name):
             _put(row, lease.expires, values.get("lease_end"))
-        _put(row, identity.url, values.get("url"))
-        uri = identity.form == "uri" and definition.api
-        _put(row, identity.id, f"{definition.api.url}/{remote_id}" if uri and definition.api else remote_id)
+        if identity and identity.url:
+            _put(row, identity.url, values.get("url"))
+        if identity and identity.id:
+            _put(row, identity.id, f"{uri.url}/{remote_id}" if uri else remote_id)
         return row
 
     def _created(self, remote_id: str) -> dict[str, Json]:
@@ -167,6 +171,17 @@ class DefinitionStandIn:
         if self.definition.secret.path:
             _put(row, self.definition.secret.path, f"minted-{remote_id}")
         return row
+
+    def _looked_up(self, path: str) -> dict[str, Json] | None:
+        """What a lookup reads: for each of its values a URI, from which an id can be taken as well."""
+        root = self.definition.api.url if self.definition.api else ""
+        for lookup in self.definition.lookups.values():
+            if path == urlsplit(root + lookup.path).path:
+                document = dict[str, Json]()
+                for name, expression in lookup.values.items():
+                    _put(document, expression, f"{root}/{name}")
+                return document
+        return None
 
     def _list(self, call: Call, status: int) -> Reply:
         rows = [self._row(remote_id, values) for remote_id, values in self._objects.items()]
@@ -222,8 +237,9 @@ def _require_known_shapes(definition: Definition, type_name: str) -> None:
     operations = definition.operations_of(type_name)
     if missing := [name for name in NEEDED if name not in operations]:
         raise NotPossibleError(f"no operation `{'`, `'.join(missing)}`")
-    if definition.lookups:
-        raise NotPossibleError("lookups before other calls (`lookups`)")
+    identity = definition.identity
+    if identity is None or ("list" in operations and not (identity.id and identity.url)):
+        raise NotPossibleError("listed objects without an id or URL of their own (`identity`)")
     if definition.secret.origin not in {SecretOrigin.CALLER, SecretOrigin.RESPONSE, SecretOrigin.NONE}:
         raise NotPossibleError(f"secrets of origin `{definition.secret.origin}`")
     for name, step in operations.items():

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-from reconciler.core.errors import ConfigError, Problem
+from reconciler.core.errors import ConfigError, Problem, ReconcilerError
 from reconciler.testing.faults import closing
 from reconciler.testing.outbound import is_loopback
 from reconciler.testing.sandbox import ROOTS, SandboxConfig, create_sandbox
@@ -39,7 +39,7 @@ class _Server(uvicorn.Server):
 async def served(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
     """Serve `app` while the block runs, and give its origin; port 0 takes a free one.
 
-    Raises `ConfigError` where `host` is not loopback or the port is taken.
+    Raises `ConfigError` where `host` is not loopback, `ReconcilerError` where the port cannot be had.
     """
     listener = _bound(host, port)
     config = uvicorn.Config(
@@ -65,16 +65,24 @@ async def serve_sandbox(
 
     `announce` gets the lines for stderr; the first says that the sandbox is ready and where.
     """
-    async with served(create_sandbox(config), host, port) as origin:
-        announce(f"sandbox ready at {origin}")
-        for provider, root in ROOTS.items():
-            announce(f"  {provider}: api_url {origin}{root}")
-        if config.answer_handshakes and config.receiver is None and not config.forward_to:
-            announce("  no forward-to address: the sandbox itself answers the handshakes of new webhooks")
-        return await _signalled()
+    # The handlers come first: whoever reads that the sandbox is ready may end it at once.
+    with _signalled() as came:
+        async with served(create_sandbox(config), host, port) as origin:
+            _introduce(config, origin, announce)
+            return await came
 
 
-async def _signalled() -> signal.Signals:
+def _introduce(config: SandboxConfig, origin: str, announce: Callable[[str], None]) -> None:
+    announce(f"sandbox ready at {origin}")
+    for provider, root in ROOTS.items():
+        announce(f"  {provider}: api_url {origin}{root}")
+    if config.answer_handshakes and config.receiver is None and not config.forward_to:
+        announce("  no forward-to address: the sandbox itself answers the handshakes of new webhooks")
+
+
+@contextlib.contextmanager
+def _signalled() -> Iterator[asyncio.Future[signal.Signals]]:
+    """The first signal that comes while the block runs."""
     loop = asyncio.get_running_loop()
     came: asyncio.Future[signal.Signals] = loop.create_future()
 
@@ -85,7 +93,7 @@ async def _signalled() -> signal.Signals:
     for number in _SIGNALS:
         loop.add_signal_handler(number, note, number)
     try:
-        return await came
+        yield came
     finally:
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
@@ -98,4 +106,5 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        raise ConfigError((Problem("port_taken", f"cannot listen on {host}:{port}: {error.strerror}"),)) from error
+        message = f"cannot listen on {host}:{port}: {error.strerror} (--port 0 takes a free one)"
+        raise ReconcilerError(message) from error

@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from reconciler.core.errors import ConfigError, Location, Problem, ReconcilerError
 from reconciler.core.events import subscribed
@@ -23,15 +24,37 @@ from reconciler.render.trial import CaseResult, Trial, Trials
 from reconciler.settings.secrets import SecretReader, parse_reference
 from reconciler.settings.urls import host, is_loopback
 from reconciler.system import SystemClock
-from reconciler.testing.contract import CASES, ContractError, Subject, check, renews_its_lease
+from reconciler.testing.contract import CASES, ContractError, Subject, check
+from reconciler.testing.contract_cases import renews_its_lease
 from reconciler.testing.from_definition import NEEDED, DefinitionStandIn, NotPossibleError
 from reconciler.testing.stand_ins import VirtualClock
 
 MakeSubject = Callable[[Transport, VirtualClock], Subject]
 """A subject over a transport, in a time of its own."""
 
-_RESOURCES = ("acme/api", "acme", "self", "12345", "acme/tools/api", "app1234567890abcd", "https://example.com/acme", "me/messages", "chats/getAllMessages", "me/drive/root", "users", "groups/acme/conversations", "security/alerts", "9cfb482a-81e3-4154-b5b9-2c805e70a02d")
+_RESOURCES = (
+    "acme/api",
+    "acme",
+    "self",
+    "12345",
+    "acme/tools/api",
+    "app1234567890abcd",
+    "https://example.com/acme",
+    "me/messages",
+    "chats/getAllMessages",
+    "me/drive/root",
+    "users",
+    "groups/acme/conversations",
+    "security/alerts",
+    "9cfb482a-81e3-4154-b5b9-2c805e70a02d",
+)
 _TOKENS = ("token", "12345:token", "1234567890:AAE-bot_token", "key_token", "sk_test_token")
+
+_EMPTYING: Final = ("create", "list", "delete")
+"""What runs elsewhere outlives a case: each case empties its resource first."""
+
+_NEXT = "give what a reason names"
+_NEXT_ALONE = f"{_NEXT}, or run a stand-in of your own on loopback, and name it with --api-url URL"
 
 _NEVER_ALONE = (
     "whether the vendor answers so: ids, URLs, events, pages: the stand-in puts them where the definition looks",
@@ -74,6 +97,7 @@ async def try_definition(inputs: TrialInputs) -> Trials:
         against=inputs.api_url or "a stand-in made from the definition",
         types=types,
         never=(*alone, *_NEVER),
+        way_out=_NEXT if inputs.api_url else _NEXT_ALONE,
     )
 
 
@@ -120,7 +144,7 @@ async def _try_type(
     definition: Definition, traits: ProviderTraits, kind: TypeTraits, inputs: TrialInputs, token: Secret | None
 ) -> Trial:
     address = f"{definition.name}/{kind.name}"
-    reason = _cannot(kind)
+    reason = _cannot(kind, _EMPTYING if inputs.api_url else NEEDED)
     resource, events = _resource(traits, kind, inputs), _events(kind)
     if not reason and not resource:
         reason = f"no resource of ours fits its schema: give one with --resource {kind.name}=RESOURCE"
@@ -129,7 +153,7 @@ async def _try_type(
     if not reason and events is None:
         reason = "the cases need two events that are subscribed to separately"
     if reason or events is None or token is None:
-        return Trial(address=address, untested=reason)
+        return Trial(address=address, untested=reason, manual=kind.manual_only)
     fields = {definition.auth.field if definition.auth else "token": token}
     credentials = Credentials(name="trial", provider=definition.name, fields=fields, api_url=inputs.api_url)
 
@@ -158,11 +182,11 @@ async def _try_type(
         )
 
 
-def _cannot(kind: TypeTraits) -> str:
+def _cannot(kind: TypeTraits, needed: Iterable[str]) -> str:
     if kind.manual_only:
         return "it has no operations: its webhooks are manual, and nothing is called"
-    missing = [name for name in NEEDED if name not in kind.operations]
-    return f"the cases need the operation {', '.join(missing)} as well" if missing else ""
+    missing = [name for name in needed if name not in kind.operations]
+    return f"no case can be begun without the operation {', '.join(missing)}" if missing else ""
 
 
 def _resource(traits: ProviderTraits, kind: TypeTraits, inputs: TrialInputs) -> str:
@@ -173,9 +197,12 @@ def _resource(traits: ProviderTraits, kind: TypeTraits, inputs: TrialInputs) -> 
 
 
 def _events(kind: TypeTraits) -> tuple[str, str] | None:
+    """Two events that are subscribed to separately; where the type has one event only, it stands in both places."""
     names = [name for name in kind.events.names if name != kind.events.wildcard]
     found = [name for name in names if subscribed(name, kind.events) == name]
-    return (found[0], found[1]) if len(found) > 1 else None
+    if len(found) > 1:
+        return found[0], found[1]
+    return (found[0], found[0]) if len(names) == len(found) == 1 else None
 
 
 async def _cases(names: Iterable[str], run: Callable[[str], Awaitable[None]]) -> Sequence[CaseResult]:

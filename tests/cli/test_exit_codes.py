@@ -199,7 +199,7 @@ def test_2_only_for_those_who_ask(project: Project) -> None:
         (LockedError("x"), 6),
         (LeaseLostError("x"), 6),
         (StalePlanError("x"), 5),
-        (ScopeBoundError("x"), 3),
+        (ScopeBoundError("a", "b", "c"), 3),
         (BlockedError("x"), 3),
         (StateError("x"), 1),
         (ReconcilerError("x"), 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,11 @@ WITHOUT_RESOURCE = sorted(
 )  # fmt: skip
 
 
-def command(folder: Path, *arguments: str, stdin: io.StringIO | None = None) -> Outcome:
+def command(folder: Path, *arguments: str, stdin: io.StringIO | None = None, exported: str = "GITHUB_TOKEN") -> Outcome:
     """Run the command; at a terminal where something is typed."""
     out, err = io.StringIO(), Terminal() if stdin else io.StringIO()
     streams = Streams(
-        stdin=stdin or io.StringIO(), stdout=out, stderr=err, environment={"GITHUB_TOKEN": "x"}, now=lambda: 0.0
+        stdin=stdin or io.StringIO(), stdout=out, stderr=err, environment={exported: "x"}, now=lambda: 0.0
     )
     code = run([*arguments, "-C", str(folder)], streams)
     return Outcome(int(code), out.getvalue(), err.getvalue())
@@ -37,11 +38,11 @@ def test_flags_alone_make_a_valid_project(tmp_path: Path) -> None:
     assert done.code == 0
     names = [line.removeprefix("wrote  ") for line in done.out.splitlines() if line.startswith("wrote")]
     assert names == [
-        "reconciler.yaml",
-        "webhooks/my-graph.yaml",
+        ".gitignore",
         "schemas/project.schema.json",
         "schemas/manifest.schema.json",
-        ".gitignore",
+        "webhooks/my-graph.yaml",
+        "reconciler.yaml",
     ]
     assert "export GITHUB_TOKEN=...\n" in done.out
     assert done.out.endswith(
@@ -64,10 +65,12 @@ def test_files_point_editors_at_their_schemas(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("provider", WITHOUT_RESOURCE)
 def test_every_provider_that_needs_no_resource_starts_with_its_name_alone(tmp_path: Path, provider: str) -> None:
-    """What its first type declares is enough for a project that is valid."""
-    done = command(tmp_path, "init", "--provider", provider)
+    """And an event where it has several; with what the last words say to export, the project is valid."""
+    names = list(next(iter(TRAITS[provider].types.values())).events.names)
+    done = command(tmp_path, "init", "--provider", provider, *(["--event", names[-1]] if len(names) > 1 else []))
     assert (done.code, done.err) == (0, "")
-    validated = command(tmp_path, "validate")
+    exported = re.sub("export RECONCILER_BASE_URL", "", done.out).partition("export ")[2].partition("=")[0]
+    validated = command(tmp_path, "validate", exported=exported or "NOTHING")
     assert (validated.code, validated.out) == (0, "Valid: 1 trigger for 1 webhook.\n")
     assert command(tmp_path, "fmt", "--check").code == 0
 
@@ -94,6 +97,8 @@ def test_the_end_of_input_is_no_answer(tmp_path: Path) -> None:
     with Typed("") as stdin:
         done = command(tmp_path, "init", "--provider", "github", stdin=stdin)
     assert done.code == 7
+    assert "Resource: a repository, as owner/name: \n" in done.err
+    assert "no answer to " in done.err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -101,7 +106,11 @@ def test_the_end_of_input_is_no_answer(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["--provider", "githup"], "--provider: unknown provider 'githup' (did you mean 'github'?)"),
-        (["--provider", "github"], "(say it with --resource)"),
+        (["--provider", "github"], "--resource is needed, e.g. owner/name (a repository, as owner/name)"),
+        (["--provider", "github", "--type", "org"], "--resource is needed: an organization"),
+        (["--provider", "github", "--resource", "acme"], "--resource: 'acme' is not a repository, as owner/name"),
+        (GITHUB[:4], "--event is needed, e.g. branch_protection_configuration, "),
+        (GITHUB[:4], "`reconcile providers github` lists all "),
         (["--provider", "github", "--type", "rep"], "--type: unknown type 'rep'"),
         ([*GITHUB, "--event", "isues"], "--event: no event 'isues'"),
         ([*GITHUB, "--variable", "ghp_canary!"], "an environment variable's name, not its value"),
@@ -144,16 +153,43 @@ def test_what_lies_beside_stays(tmp_path: Path) -> None:
     assert (tmp_path / ".gitignore").read_text() == "*.log\n"
 
 
+def test_a_secret_that_the_vendor_mints_is_referred_to(tmp_path: Path) -> None:
+    """The manifest names an environment variable, one's own where that is said, and the last words export it."""
+    slack = ["init", "--provider", "slack", "--event", "app_mention"]
+    done = command(tmp_path / "a", *slack)
+    assert "  export SLACK_SIGNING_SECRET=...\n" in done.out
+    assert "    secret: env/SLACK_SIGNING_SECRET\n" in (tmp_path / "a" / "webhooks" / "my-graph.yaml").read_text()
+    assert command(tmp_path / "a", "validate", exported="SLACK_SIGNING_SECRET").code == 0
+    assert "export MINE=..." in command(tmp_path / "b", *slack, "--variable", "MINE").out
+    assert "    secret: env/MINE\n" in (tmp_path / "b" / "webhooks" / "my-graph.yaml").read_text()
+
+
+@pytest.mark.parametrize("name", [".gitignore/", "schemas", "schemas/project.schema.json/", "webhooks"])
+def test_what_stands_in_the_way_is_told_before_the_first_file(tmp_path: Path, name: str) -> None:
+    """A folder in the place of a file, or a file in that of a folder: exit 1, and no half of a project."""
+    path = tmp_path / name
+    if name.endswith("/"):
+        path.mkdir(parents=True)
+    else:
+        path.write_text("")
+    before = sorted(tmp_path.rglob("*"))
+    done = command(tmp_path, "init", *GITHUB)
+    assert done.code == 1
+    assert "nothing was written" in done.err
+    assert "bug" not in done.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_project_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    """`-C` names a folder, there or not yet."""
+    (tmp_path / "file").write_text("")
+    done = command(tmp_path / "file", "init", *GITHUB)
+    assert done.code == 1
+    assert f"{tmp_path / 'file'} is no folder" in done.err
+
+
 def test_names_that_yaml_reads_as_something_else_are_quoted(tmp_path: Path) -> None:
     """A graph may be called `true` or `7`."""
     command(tmp_path, "init", *GITHUB, "--graph", "true")
     assert 'graph: "true"\n' in (tmp_path / "webhooks" / "true.yaml").read_text()
     assert command(tmp_path, "validate").code == 0
-
-
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    """No traceback where a file stands in the way of a folder."""
-    (tmp_path / "webhooks").write_text("")
-    done = command(tmp_path, "init", *GITHUB)
-    assert done.code == 1
-    assert "cannot be written" in done.err

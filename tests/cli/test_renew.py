@@ -113,6 +113,13 @@ def test_an_unknown_address_is_told(leased: Project) -> None:
     assert "did you mean airtable/base/app0000000000000" in done.err
 
 
+def test_an_unknown_address_among_others_renews_none(leased: Project) -> None:
+    """A typo is told before the first call."""
+    done = leased.run("renew", BASE, BASE.replace("1@", "3@"))
+    assert done.code == 7
+    assert refreshed(leased) == []
+
+
 def test_another_projects_scope_is_not_renewed(leased: Project) -> None:
     """The scope is bound to a project: from elsewhere exit 3, and no call."""
     moved = leased.root.parent / "elsewhere"

@@ -487,9 +487,9 @@ def test_what_cannot_be_tried_says_why(project: Project) -> None:
     """Manual types, shapes that no generic stand-in has, resources and tokens that we cannot guess."""
     done = project.run("providers", "test", str(providers_folder() / "generic.yaml"))
     assert "generic/plain\n    not tested: it has no operations" in done.out
-    assert done.out.endswith("0 promises kept, 0 broken; 1 type not tested.\n")
+    assert (done.code, "NOTHING WAS TESTED: every type is manual" in done.out) == (0, True)
     slot = project.run("providers", "test", str(providers_folder() / "telegram.yaml"))
-    assert (slot.code, "run your own, and name it with --api-url" in slot.out) == (0, True)
+    assert (slot.code, "run your own, and name it with --api-url" in slot.out) == (1, True)
     odd = definition().replace('"^[a-z0-9-]+/[a-z0-9-]+$"', '"^x-[0-9]{9}$"')
     project.write("forge.yaml", odd)
     file = str(project.root / "forge.yaml")
@@ -499,6 +499,44 @@ def test_what_cannot_be_tried_says_why(project: Project) -> None:
         assert project.run("providers", "test", file, "--resource", wrong).code == 7
     project.write("forge.yaml", definition().replace("{scheme: bearer}", "{scheme: path, pattern: '[0-9]{20}'}"))
     assert "give one with --token env/NAME" in project.run("providers", "test", file).out
+
+
+def test_what_was_not_tried_is_no_pass(project: Project) -> None:
+    """Where no type could be tried the output says so, and what to do next, and the exit code is 1."""
+    file = str(providers_folder() / "linear.yaml")
+    done = project.run("providers", "test", file)
+    assert done.code == 1
+    assert "bodies of the format `graphql`" in done.out
+    assert "NOTHING WAS TESTED, and this is no pass" in done.out
+    assert done.out.splitlines()[-1].endswith("a stand-in of your own on loopback, and name it with --api-url URL.")
+    told = project.run("providers", "test", file, "--format", "json")
+    assert (told.code, told.document["tested"], told.document["kept"]) == (1, False, True)
+    unlisted = str(providers_folder() / "slant3d.yaml")
+    done = project.run("providers", "test", unlisted, "--api-url", project.origin)
+    assert (done.code, "without the operation list, delete" in done.out) == (1, True)
+    assert "--api-url" not in done.out
+
+
+@pytest.mark.parametrize("file", sorted(providers_folder().glob("*.yaml")), ids=lambda file: file.stem)
+def test_no_shipped_definition_contradicts_itself(project: Project, file: Path) -> None:
+    """Each keeps every promise against the stand-in made from it, or says that nothing of it could be tried."""
+    done = project.run("providers", "test", str(file), "--format", "json")
+    types = done.document["types"]
+    assert [case for told in types for case in told["cases"] if not case["kept"]] == []
+    untested = {told["address"].split("/")[0] for told in types if told["untested"]}
+    assert untested <= {"compass", "generic", "linear", "slack", "telegram"}
+    assert done.code == (1 if file.stem in {"linear", "telegram"} else 0)
+
+
+def test_a_client_may_choose_the_id_of_its_webhook(project: Project) -> None:
+    """Create and update may be one request, or differ in their bodies: the object of that id is made, or changed."""
+    text = (providers_folder() / "typeform.yaml").read_text().replace("name: typeform", "name: forms")
+    before, _, after = text.rpartition("        event_types: ${events}\n")
+    for changed, code in ((text, 0), (before + after, 1)):
+        project.write("forms.yaml", changed)
+        done = project.run("providers", "test", str(project.root / "forms.yaml"), "--format", "json")
+        broken = {case["case"] for case in done.document["types"][0]["cases"] if not case["kept"]}
+        assert (done.code, "widens_and_shrinks" in broken) == (code, bool(code))
 
 
 def test_a_stand_in_of_ones_own_is_called_over_http(project: Project) -> None:

@@ -9,7 +9,7 @@ import signal
 import httpx2 as httpx
 import pytest
 
-from reconciler.core.errors import ConfigError
+from reconciler.core.errors import ConfigError, ReconcilerError
 from reconciler.testing import firing
 from reconciler.testing.sandbox import SandboxConfig, create_sandbox
 from reconciler.testing.serving import serve_sandbox, served
@@ -91,9 +91,10 @@ async def test_a_port_that_is_taken_is_told(clock: Clock) -> None:
     """The message names the port."""
     async with served(create_sandbox(config(clock))) as origin:
         port = int(origin.rpartition(":")[2])
-        with pytest.raises(ConfigError, match=f"127.0.0.1:{port}"):
+        with pytest.raises(ReconcilerError, match=rf"127.0.0.1:{port}: .* \(--port 0 takes a free one\)") as told:
             async with served(create_sandbox(config(clock)), port=port):
                 pass
+    assert not isinstance(told.value, ConfigError)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -117,3 +118,23 @@ async def test_a_signal_ends_the_sandbox_in_order(clock: Clock, number: signal.S
     assert lines[0].startswith("sandbox ready at http://127.0.0.1:")
     assert any("/gitlab/api/v4" in line for line in lines)
     assert any("the sandbox itself answers the handshakes" in line for line in lines)
+
+
+async def test_a_signal_right_after_the_ready_line_ends_it_in_order(clock: Clock) -> None:
+    """Its handlers are there before it says that it is ready."""
+    handled: list[bool] = []
+    ready = asyncio.Event()
+
+    def announce(_: str) -> None:
+        if not handled:
+            handled.append(signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL)
+            ready.set()
+            if all(handled):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    task = asyncio.create_task(serve_sandbox(config(clock), announce=announce))
+    await ready.wait()
+    if not all(handled):
+        task.cancel()
+    assert all(handled)
+    assert await task is signal.SIGTERM

@@ -68,7 +68,7 @@ class _Approval:
         if self._flags.format is not ReviewFormat.TEXT:
             self._output.notice(plan_text(plan, streams.painter(streams.stderr)))
         self._output.settle()
-        self.declined = not await ask("Apply these changes?", streams)
+        self.declined = not await ask("Apply these changes?", self._output)
         return not self.declined and self._begin(plan)
 
     def _begin(self, plan: Plan) -> bool:

@@ -6,7 +6,7 @@ from reconciler.cli.exits import ExitCode
 from reconciler.cli.flags import Format, PingFlags
 from reconciler.cli.output import Output
 from reconciler.cli.running import inputs_of, look_up
-from reconciler.core.errors import ReconcilerError
+from reconciler.core.errors import ProviderError, ReconcilerError
 from reconciler.core.model import Phase
 from reconciler.wiring.loading import load
 from reconciler.wiring.records import Records
@@ -21,7 +21,10 @@ def run(flags: PingFlags, output: Output) -> ExitCode:
             record = Records(session.store, session.scope.name, session.scope.default_user).at(flags.address)
             if record.phase is not Phase.REGISTERED:
                 raise ReconcilerError(f"{flags.address} is {record.phase}: only a registered webhook can be pinged")
-            await session.reconciler.ping(record)
+            try:
+                await session.reconciler.ping(record)
+            except ProviderError as error:
+                raise ReconcilerError(f"{flags.address}: {error}") from error
         if flags.format is Format.JSON:
             output.document({"address": flags.address, "pinged": True})
         else:

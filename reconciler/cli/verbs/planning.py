@@ -6,7 +6,7 @@ from reconciler.cli import exits
 from reconciler.cli.exits import ExitCode
 from reconciler.cli.flags import PlanFlags
 from reconciler.cli.output import Output
-from reconciler.cli.reviewing import save, serial_of, show_plan
+from reconciler.cli.reviewing import apply_command, save, serial_of, show_plan
 from reconciler.cli.running import inputs_of, look_up
 from reconciler.wiring.loading import load
 from reconciler.wiring.progress import ListTally
@@ -22,7 +22,7 @@ def run(flags: PlanFlags, output: Output) -> ExitCode:
             plan = await session.reconciler.plan(session.desired, flags.options())
             serial = await serial_of(session)
         show_plan(plan, flags.format, serial, tally.listed, output)
-        save(plan, flags.out, serial, output)
+        save(plan, flags.out, serial, output, apply_command(flags))
         code = exits.of_plan(plan)
         return code if flags.detailed_exitcode else exits.plain(code)
 

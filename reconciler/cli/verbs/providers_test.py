@@ -15,7 +15,7 @@ from reconciler.wiring.trying import TrialInputs, try_definition
 
 
 def run(flags: ProvidersTestFlags, output: Output) -> ExitCode:
-    """Tell every problem of the file, or how each case went; 1 where a promise is broken."""
+    """Tell every problem of the file, or how each case went; 1 where a promise is broken, or no type could be tried."""
     inputs = TrialInputs(
         file=flags.file,
         api_url=flags.api_url,
@@ -30,7 +30,7 @@ def run(flags: ProvidersTestFlags, output: Output) -> ExitCode:
             output.document(trials_json(trials))
         else:
             output.result(trials_text(trials, output.painter))
-        return ExitCode.DONE if trials.kept else ExitCode.ERROR
+        return ExitCode.DONE if trials.passed else ExitCode.ERROR
 
     return look_up(work, output)
 

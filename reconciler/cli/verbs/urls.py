@@ -24,6 +24,8 @@ def run(flags: UrlsFlags, output: Output) -> ExitCode:
             )
             for record in _manual(records)
         ]
+        if not records.all():
+            output("nothing_recorded", message="nothing is recorded yet: run `reconcile` first")
     if flags.format is Format.JSON:
         output.document(urls_json(pasted))
     else:

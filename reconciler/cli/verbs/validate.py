@@ -19,6 +19,8 @@ def run(flags: ValidateFlags, output: Output) -> ExitCode:
     except ConfigError as error:
         if flags.format is Format.JSON:
             output.document(problems_json(error.problems))
+            for problem in error.problems:
+                output.problem(problem)
         else:
             output.result(problems_text(error.problems))
         return ExitCode.INVALID
