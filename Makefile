@@ -35,9 +35,9 @@ unit: $(READY)
 	$(BIN)/pytest -n 2 --cov --cov-report=term --cov-fail-under=95
 	$(BIN)/coverage report --include='reconciler/core/*,reconciler/verify/*,reconciler/engine/*' --fail-under=100
 
-# Every command block of the README and of the documentation, run as a reader would.
+# Every command block of the README and of the documentation, run as a reader would; and tests of many processes.
 stories: $(READY)
-	$(BIN)/pytest -n 2 -m stories
+	$(BIN)/pytest -n 2 -m 'stories or processes'
 
 # The documentation as a site in build/site; every warning is an error.
 docs: $(READY)

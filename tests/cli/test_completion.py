@@ -10,6 +10,8 @@ import pytest
 
 from tests.cli.support import Project, process_environment
 
+pytestmark = pytest.mark.processes
+
 TYPE_A_LINE = """
 source <({python} -m reconciler completion bash)
 reconcile() {{ {python} -m reconciler; }}

@@ -14,6 +14,8 @@ from reconciler.store.opening import open_for_writing
 from reconciler.system import SystemClock
 from tests.cli.support import CANARIES, Project
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def daemon(project: Project) -> Iterator[subprocess.Popen[str]]:

@@ -15,6 +15,8 @@ import pytest
 
 from tests.cli.support import Project, process_environment
 
+pytestmark = pytest.mark.processes
+
 SECONDS = 30
 MEMORY = 1024**3
 

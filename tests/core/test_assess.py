@@ -286,6 +286,16 @@ def test_credentials_that_cannot_see_the_object_are_blocked(seen: Observation) -
     )
 
 
+def test_one_record_follows_one_change_of_credentials() -> None:
+    """Two wishes differ from it in credentials alone: the first takes it over, the second is new."""
+    wanted = [wishes(trigger(credentials=name))[0] for name in ("other", "third")]
+    made = plan(wanted, [RECORD])
+    assert [(step.action, step.reason) for step in made.steps] == [
+        (Action.UPDATE, Reason.CREDENTIALS_CHANGED),
+        (Action.CREATE, Reason.DECLARED),
+    ]
+
+
 def test_an_interrupted_record_is_made_with_the_new_credentials() -> None:
     """There never was an object to see: switching credentials is the way out of a create that was refused."""
     moved = wishes(trigger(credentials="other"))[0]

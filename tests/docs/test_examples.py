@@ -38,6 +38,8 @@ from tests.cli.support import CANARIES, Project, process_environment, serving
 from tests.docs.pages import OURS, PROSE, ROOT, STORIES, Block, blocks, code, codes, commands, is_shown, prose, table
 from tests.support.sandboxes import Receiver
 
+pytestmark = pytest.mark.processes
+
 TAGS = {"yaml project", "yaml manifest", "yaml overlay", "yaml provider", "yaml provider-part", "yaml ci"}
 ELSEWHERE = {"sh", "text", "json plan", "python", "console"}
 SANDBOX = "http://127.0.0.1:8787"

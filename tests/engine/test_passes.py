@@ -302,7 +302,21 @@ async def test_an_orphan_ends_when_it_is_gone() -> None:
     assert len((await world.run(allow_destroy="100%")).orphans) == 1
     world.provider().before = None
     assert len((await world.run()).orphans) == 1
+    world.provider().edit("1", url="https://elsewhere.example.com")
+    assert len((await world.run()).orphans) == 1
     world.provider().objects.clear()
+    assert (await world.run()).orphans == ()
+
+
+async def test_an_orphan_is_known_by_its_url() -> None:
+    """In a slot the id says nothing: what is left is recognised by our id in its URL."""
+    world = World()
+    await world.run(trigger(provider="slotted"))
+    world.provider("slotted").before = fail("delete", TerminalError("no", kind=ErrorKind.FORBIDDEN))
+    assert len((await world.run(allow_destroy="100%")).orphans) == 1
+    world.provider("slotted").before = None
+    assert len((await world.run()).orphans) == 1
+    world.provider("slotted").objects.clear()
     assert (await world.run()).orphans == ()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
@@ -68,15 +67,12 @@ def test_any_record_is_read_back_equal(tmp_path: Path, records: list[Recorded], 
             assert store.secrets(record.id) == (Secret(secret),)
 
 
-def test_ten_thousand_records_are_read_fast(tmp_path: Path) -> None:
-    """Loading the records of a large scope costs well under a second of CPU."""
+def test_many_records_are_read_back_whole(tmp_path: Path) -> None:
+    """Each once, in the order of their ids, however many rows they take."""
     with open_for_writing(url(tmp_path / "state.db"), source(KEY)) as store:
-        put(store, *(recorded(number) for number in range(10_000)))
-        began = time.process_time()
+        put(store, *(recorded(number) for number in range(2_500)))
 
-        assert len(store.records(SCOPE)) == 10_000
-
-        assert time.process_time() - began < 1.0
+        assert [record.id for record in store.records(SCOPE)] == sorted(recorded(number).id for number in range(2_500))
 
 
 def test_no_secret_and_no_key_is_in_the_files(tmp_path: Path) -> None:

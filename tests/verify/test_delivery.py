@@ -22,6 +22,7 @@ from reconciler.verify.delivery import (
     read_delivery,
 )
 from reconciler.verify.request import Request
+from reconciler.verify.token import BodyTokenScheme
 
 FINE = DeliveryRules(
     event=HeaderEvent("X-Event", detail="action", separator="."),
@@ -158,3 +159,10 @@ def test_reading_raises_nothing_else(body: bytes, headers: list[tuple[str, str]]
     for rules in (FINE, PLAIN, DeliveryRules(event=BodyEvent("type"), ids=(BodyId("id"),))):
         with suppress(DeliveryError):
             assert read_delivery(rules, received).event
+
+
+def test_a_secret_in_the_body_is_taken_out_before_anybody_sees_it() -> None:
+    """Of every item that holds it; an item of another shape stays as it is."""
+    rules = DeliveryRules(event=ConstantEvent("plain"), token=BodyTokenScheme(key="state", each="value"))
+    delivery = read_delivery(rules, request({"value": [{"state": "s3cret", "id": 1}, "text"]}))
+    assert delivery.payload == {"value": [{"id": 1}, "text"]}
