@@ -65,7 +65,7 @@ def summary_line(plan: Plan) -> str:
     if plan.is_empty:
         if plan.held:
             held = counted(len(plan.held), "webhook")
-            return f"Nothing to do: {plan.in_sync} in sync, {held} left alone because the provider could not be read."
+            return f"Nothing planned: {held} could not be looked at, {plan.in_sync} in sync."
         return f"In sync: {counted(plan.in_sync, 'webhook')}, nothing to do."
     counts = Counter(step.action for step in plan.steps)
     words = ", ".join(f"{counts[action]} {action}" for action in Action if counts[action])

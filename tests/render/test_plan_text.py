@@ -69,7 +69,7 @@ def test_an_empty_plan_is_one_line() -> None:
 def test_what_a_failed_list_froze_is_not_called_in_sync() -> None:
     """An empty plan that could not look everywhere says so."""
     shown = plan_text(samples.plan(held=frozenset({"a"})), PLAIN)
-    assert shown.startswith("Nothing to do: 312 in sync, 1 webhook left alone")
+    assert shown.startswith("Nothing planned: 1 webhook could not be looked at, 312 in sync.")
 
 
 def test_routing_shows_who_comes_and_goes() -> None:
