@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import NoReturn
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final, NoReturn
 
 import jmespath
 from jmespath.exceptions import JMESPathError
@@ -11,17 +17,41 @@ from jmespath.exceptions import JMESPathError
 from reconciler.core.errors import ReconcilerError
 from reconciler.core.model import Json
 
+MAX_INFLATED = 8 * 1024 * 1024
+"""Bytes; no vendor sends more in one delivery."""
+
+MAX_GROWTH = 200
+"""A body that grows more when it is inflated is made to."""
+
+_GZIP: Final = 31
+_KEYS: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+
+
+_NO_NAMES: Final[Mapping[str, bytes]] = MappingProxyType({})
+
 
 class DeliveryError(ReconcilerError):
     """A request cannot be read as a delivery; its text holds nothing that the sender wrote."""
 
 
-def parse_json(body: bytes) -> Json:
-    """Parse strict JSON in UTF-8: no byte order mark, no NaN, no lone surrogates; raises `DeliveryError`."""
+class MediaTypeError(DeliveryError):
+    """The body is of a media type, or in an encoding, that is not taken."""
+
+
+def parse_json(body: bytes, unique: Mapping[str, bytes] = _NO_NAMES) -> Json:
+    """Parse strict JSON in UTF-8: no byte order mark, no NaN, no lone surrogates; raises `DeliveryError`.
+
+    None of the names in `unique`, each with how it is spelt in a body, may stand twice in an object. To look for that
+    costs much, so it is done only where one of them stands in the body twice, or could under another spelling.
+    """
+    escaped = b"\\u" in body
+    strict = escaped and bool(unique)
+    for spelt in unique.values():
+        strict = strict or body.count(spelt) > 1
     try:
         text = body.decode("utf-8")
-        payload = json.loads(text, parse_constant=_not_json)
-        if "\\ud" in text.lower():
+        payload = (_decoder(unique.keys()) if strict else _DECODER).decode(text)
+        if escaped and "\\ud" in text.lower():
             json.dumps(payload, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         # The cause quotes what the sender wrote.
@@ -29,13 +59,78 @@ def parse_json(body: bytes) -> Json:
     return payload
 
 
+def _decoder(unique: AbstractSet[str]) -> json.JSONDecoder:
+    """A decoder that refuses objects which hold one of these names twice."""
+
+    def once(pairs: Sequence[tuple[str, Json]]) -> dict[str, Json]:
+        found = dict(pairs)
+        if len(found) < len(pairs) and not unique.isdisjoint(_repeated(pairs)):
+            raise ValueError("a key is there twice")
+        return found
+
+    return json.JSONDecoder(parse_constant=_not_json, object_pairs_hook=once)
+
+
+def parse_unique(body: bytes) -> dict[str, Json] | None:
+    """A JSON object no object of which has a key twice, else None: what is verified is what is read."""
+    try:
+        payload = json.loads(body.decode("utf-8"), parse_constant=_not_json, object_pairs_hook=_unique)
+        json.dumps(payload, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError):
+        return None
+    return payload if isinstance(payload, dict) else None
+
+
+def inflated(body: bytes) -> bytes:
+    """The bytes that a gzip body holds; raises `DeliveryError` for what is none, is cut off, or grows too much."""
+    inflater = zlib.decompressobj(wbits=_GZIP)
+    try:
+        plain = inflater.decompress(body, min(MAX_INFLATED, MAX_GROWTH * len(body)) + 1)
+    except zlib.error:
+        raise DeliveryError("the body is not gzip") from None
+    if not inflater.eof or inflater.unused_data:
+        raise DeliveryError("the body is not one whole gzip stream of a likely size")
+    return plain
+
+
 def search(path: str, payload: Json) -> Json:
     """What is at a JMESPath; None where nothing is, or where the body is of another shape."""
+    keys = _keys(path)
+    if keys:
+        for key in keys:
+            payload = payload.get(key) if isinstance(payload, dict) else None
+        return payload
     try:
         return jmespath.search(path, payload)
-    except JMESPathError:
+    except (JMESPathError, ValueError, TypeError, ArithmeticError, RecursionError):
+        # What a function makes of a value that no vendor sends is not always the library's own error.
         return None
+
+
+@lru_cache(maxsize=1024)
+def _keys(path: str) -> tuple[str, ...]:
+    """The keys of a path that is nothing but keys, which need no library; none for any other."""
+    return tuple(path.split(".")) if _KEYS.fullmatch(path) else ()
+
+
+def _repeated(pairs: Sequence[tuple[str, Json]]) -> Iterator[str]:
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            yield key
+        seen.add(key)
+
+
+def _unique(pairs: Sequence[tuple[str, Json]]) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key is there twice")
+    return found
 
 
 def _not_json(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_not_json)
+"""Made once: that takes longer than to decode a delivery."""

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from reconciler.core.model import Json
-from reconciler.verify.body import DeliveryError, parse_json, search
+from reconciler.verify.body import DeliveryError, MediaTypeError, inflated, parse_json, search
 from reconciler.verify.request import Request
 from reconciler.verify.token import BodyTokenScheme, token_holders
 
 MAX_NAME = 200
 """Longer event names and delivery ids are not a vendor's."""
 
+MAX_PARTS = 10_000
+"""A batch of more is not a vendor's."""
+
 SEPARATOR = ","
 """Between the events of one delivery; no vendor's event name holds it."""
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +92,23 @@ class DeliveryRules:
     """Where things are in a delivery.
 
     `ids` are tried in order. `content_types` are the media types that are accepted; empty accepts any, for the body
-    must be JSON all the same. `token` is where the body holds the secret, which is taken out of the payload.
+    must be JSON all the same. `token` is where the body holds the secret, which is taken out of the payload. `batch` is
+    the JMESPath of the list of parts, where one request tells of several things: then `event` is looked for in each.
+    `encodings` are the content encodings that are undone; of any other but `identity` nothing is read.
     """
 
     event: EventRule
     ids: tuple[IdRule, ...] = ()
     content_types: frozenset[str] = frozenset()
     token: BodyTokenScheme | None = None
+    batch: str = ""
+    encodings: frozenset[str] = frozenset()
+    routing: Mapping[str, bytes] = field(init=False, repr=False, compare=False)
+    """The names by which a body is routed: one that stood twice in an object would be read one way here, and another
+    way elsewhere."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "routing", _routing_names(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +123,81 @@ class Delivery:
     id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing that a delivery tells of, and its events: several where a list names them, none where nothing does.
+
+    The secret of the webhook is not in the payload any more.
+    """
+
+    payload: Json
+    events: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A delivery read part by part; its payload is that of all, `id` is empty where the provider gives none."""
+
+    payload: Json
+    parts: tuple[Part, ...]
+    id: str
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The events of all parts, each once, in the order in which they come."""
+        if len(self.parts) == 1:
+            return self.parts[0].events
+        return tuple(dict.fromkeys(event for part in self.parts for event in part.events))
+
+
 def read_delivery(rules: DeliveryRules, request: Request) -> Delivery:
     """Read payload, event and id from a request that was verified; raises `DeliveryError` where one cannot be."""
-    _check_content_type(rules, request)
-    payload = parse_json(request.body)
-    event = _event(rules.event, request, payload)
+    reading = read_parts(rules, request)
+    event = SEPARATOR.join(reading.events)
     if not event:
         raise DeliveryError("the delivery does not say which event it is")
+    return Delivery(reading.payload, event, reading.id)
+
+
+def read_parts(rules: DeliveryRules, request: Request) -> Reading:
+    """Read a request that was verified, part by part; raises `DeliveryError` where it cannot be read.
+
+    Parts that do not say which event they are have none.
+    """
+    payload = parse_json(_plain_body(rules, request), rules.routing)
     if rules.token:
         _strip(rules.token, payload)
-    return Delivery(payload, event, _id(rules.ids, request, payload))
+    found = [payload] if not rules.batch else search(rules.batch, payload)
+    if not isinstance(found, list):
+        raise DeliveryError("the delivery holds no list of parts")
+    if len(found) > MAX_PARTS:
+        raise DeliveryError(f"the delivery holds more than {MAX_PARTS} parts")
+    parts = tuple(Part(each, events_in(_event(rules.event, request, each))) for each in found)
+    return Reading(payload, parts, _id(rules.ids, request, payload))
+
+
+def parts(rules: DeliveryRules, request: Request) -> tuple[Part, ...]:
+    """The parts alone, in their order: what a dispatch of part N hands on is the payload of the N-th."""
+    return read_parts(rules, request).parts
 
 
 def events_in(event: str) -> tuple[str, ...]:
     """The single events that `Delivery.event` names."""
-    return tuple(event.split(SEPARATOR))
+    return tuple(event.split(SEPARATOR)) if event else ()
+
+
+def _routing_names(rules: DeliveryRules) -> Mapping[str, bytes]:
+    """Every name that the paths of rules hold, and how it stands in a body; more than that do no harm."""
+    event = rules.event
+    paths = [rules.batch, *(rule.path for rule in rules.ids if isinstance(rule, BodyId))]
+    if isinstance(event, HeaderEvent):
+        paths.append(event.detail)
+    elif isinstance(event, BodyEvent):
+        paths.append(event.path)
+    names = {name for path in paths for name in _NAME.findall(path)}
+    if isinstance(event, KeyEvent):
+        names |= set(event.names)
+    return {name: f'"{name}"'.encode() for name in sorted(names)}
 
 
 def _strip(token: BodyTokenScheme, payload: Json) -> None:
@@ -129,13 +206,21 @@ def _strip(token: BodyTokenScheme, payload: Json) -> None:
             item.pop(token.key, None)
 
 
-def _check_content_type(rules: DeliveryRules, request: Request) -> None:
-    if not rules.content_types:
-        return
-    values = request.values("content-type")
-    media_type = values[0].partition(";")[0].strip().lower() if len(values) == 1 else ""
-    if media_type not in rules.content_types:
-        raise DeliveryError(f"the delivery is not {' or '.join(sorted(rules.content_types))}")
+def _plain_body(rules: DeliveryRules, request: Request) -> bytes:
+    """The body with its encoding undone. Raises `MediaTypeError` for a type or an encoding that is not taken."""
+    if rules.content_types:
+        values = request.values("content-type")
+        if len(values) != 1 or values[0].partition(";")[0].strip().lower() not in rules.content_types:
+            raise MediaTypeError(f"the delivery is not {' or '.join(sorted(rules.content_types))}")
+    encodings = request.values("content-encoding")
+    if not encodings:
+        return request.body
+    encoding = ", ".join(encodings).strip().lower()
+    if encoding == "identity":
+        return request.body
+    if encoding not in rules.encodings:
+        raise MediaTypeError("the delivery is in an encoding that its provider does not use")
+    return inflated(request.body)
 
 
 def _event(rule: EventRule, request: Request, payload: Json) -> str:

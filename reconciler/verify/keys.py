@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable
 from enum import StrEnum
 
 from reconciler.core.model import Secret
+from reconciler.verify.encodings import Encoding, decode
 
 
 class KeyEncoding(StrEnum):
@@ -16,6 +16,8 @@ class KeyEncoding(StrEnum):
     """The text is the key, in UTF-8."""
     BASE64 = "base64"
     """The text decodes to the key."""
+    HEX = "hex"
+    """The text decodes to the key."""
 
 
 def key_bytes(secret: Secret) -> bytes:
@@ -23,18 +25,18 @@ def key_bytes(secret: Secret) -> bytes:
     return secret.reveal().encode("utf-8", "surrogatepass")
 
 
-def usable(secrets: Iterable[Secret], encoding: KeyEncoding = KeyEncoding.TEXT) -> tuple[bytes, ...]:
+def usable(secrets: Iterable[Secret], encoding: KeyEncoding = KeyEncoding.TEXT, prefix: str = "") -> tuple[bytes, ...]:
     """The keys of all secrets that hold one; one of white space alone is a slip of configuration, and empty.
 
-    A secret that is not in its encoding holds no key.
+    A secret that is not in its encoding holds no key. `prefix` is cut off where it is there.
     """
-    texts = (key_bytes(secret) for secret in secrets if secret.reveal().strip())
-    keys = texts if encoding is KeyEncoding.TEXT else (_from_base64(text) for text in texts)
-    return tuple(key for key in keys if key)
+    texts = (key_bytes(secret).removeprefix(prefix.encode()) for secret in secrets if secret.reveal().strip())
+    return tuple(key for text in texts if text.strip() and (key := _decoded(text, encoding)))
 
 
-def _from_base64(text: bytes) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError:
-        return b""
+def _decoded(text: bytes, encoding: KeyEncoding) -> bytes | None:
+    if encoding is KeyEncoding.TEXT:
+        return text
+    if encoding is KeyEncoding.HEX:
+        return decode(Encoding.HEX, text.lower())
+    return decode(Encoding.BASE64, text)

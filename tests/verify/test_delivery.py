@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.verify.body import DeliveryError, parse_json
+from reconciler.verify.body import MAX_INFLATED, DeliveryError, MediaTypeError, inflated, parse_json, search
 from reconciler.verify.delivery import (
+    MAX_PARTS,
+    AnyEvent,
     BodyEvent,
     BodyId,
     ConstantEvent,
@@ -19,7 +23,11 @@ from reconciler.verify.delivery import (
     HeaderEvent,
     HeaderId,
     KeyEvent,
+    Part,
+    events_in,
+    parts,
     read_delivery,
+    read_parts,
 )
 from reconciler.verify.request import Request
 from reconciler.verify.token import BodyTokenScheme
@@ -166,3 +174,139 @@ def test_a_secret_in_the_body_is_taken_out_before_anybody_sees_it() -> None:
     rules = DeliveryRules(event=ConstantEvent("plain"), token=BodyTokenScheme(key="state", each="value"))
     delivery = read_delivery(rules, request({"value": [{"state": "s3cret", "id": 1}, "text"]}))
     assert delivery.payload == {"value": [{"id": 1}, "text"]}
+
+
+def test_a_token_in_the_body_is_not_handed_on() -> None:
+    """It is a secret: it is taken out of every item, and whatever is no object is left as it is."""
+    rules = DeliveryRules(event=ConstantEvent("plain"), token=BodyTokenScheme(key="state", each="value"))
+    received = request({"value": [{"state": "secret", "id": 1}, "text"]})
+
+    assert read_delivery(rules, received).payload == {"value": [{"id": 1}, "text"]}
+
+
+def test_a_delivery_that_does_not_tell_may_be_any_event() -> None:
+    """Then it is for whoever asked for one of them."""
+    assert events_in(read_delivery(DeliveryRules(event=AnyEvent(("a", "b"))), request({})).event) == ("a", "b")
+
+
+# -- batches, encodings, names that stand twice ------------------------------------------------------------------------
+
+BATCH = DeliveryRules(event=BodyEvent("kind"), batch="items", ids=(BodyId("id"),))
+
+
+def test_a_batch_is_read_part_by_part() -> None:
+    """Each has its own payload and events, none where it does not say; the id is that of all."""
+    received = request({"id": 7, "items": [{"kind": "a"}, {"kind": ["b", "c"]}, {"kind": "a"}, 5]})
+
+    assert parts(BATCH, received) == (
+        Part({"kind": "a"}, ("a",)),
+        Part({"kind": ["b", "c"]}, ("b", "c")),
+        Part({"kind": "a"}, ("a",)),
+        Part(5, ()),
+    )
+    assert read_parts(BATCH, received).events == ("a", "b", "c")
+    assert read_delivery(BATCH, received).event == "a,b,c"
+    assert read_delivery(BATCH, received).id == "7"
+
+
+def test_a_body_may_be_the_list_itself() -> None:
+    """As SendGrid and HubSpot send it."""
+    rules = DeliveryRules(event=BodyEvent("event"), batch="@")
+
+    assert [part.events for part in parts(rules, request([{"event": "open"}, {"event": "click"}]))] == [
+        ("open",),
+        ("click",),
+    ]
+
+
+def test_a_batch_of_nothing_has_no_parts() -> None:
+    """It can be kept; as one delivery it says nothing."""
+    assert read_parts(BATCH, request({"items": []})).events == ()
+    with pytest.raises(DeliveryError):
+        read_delivery(BATCH, request({"items": []}))
+
+
+@pytest.mark.parametrize("body", [{}, {"items": {}}, [], {"items": [0] * (MAX_PARTS + 1)}])
+def test_what_is_no_batch_is_refused(body: object) -> None:
+    """As is one that no vendor sends."""
+    with pytest.raises(DeliveryError):
+        read_parts(BATCH, request(body))
+
+
+def test_the_secret_is_taken_out_of_every_part() -> None:
+    """Before the payload goes anywhere."""
+    rules = DeliveryRules(event=BodyEvent("kind"), batch="value", token=BodyTokenScheme(key="state", each="value"))
+
+    found = parts(rules, request({"value": [{"kind": "a", "state": "s"}, {"kind": "b", "state": "s"}]}))
+
+    assert [part.payload for part in found] == [{"kind": "a"}, {"kind": "b"}]
+
+
+def test_a_compressed_body_is_read_where_the_vendor_compresses() -> None:
+    """Of anybody else it is refused, as is an encoding that nobody knows."""
+    packed = gzip.compress(b'{"kind": "a"}')
+    rules = DeliveryRules(event=BodyEvent("kind"), encodings=frozenset({"gzip"}))
+
+    assert read_delivery(rules, Request(headers=(("Content-Encoding", "GZIP"),), body=packed)).event == "a"
+    plain = Request(headers=(("Content-Encoding", "identity"),), body=b'{"kind": "a"}')
+    assert read_delivery(rules, plain).event == "a"
+    for encodings, allowed in ((["gzip"], frozenset[str]()), (["br"], {"gzip"}), (["gzip", "gzip"], {"gzip"})):
+        refusing = DeliveryRules(event=BodyEvent("kind"), encodings=frozenset(allowed))
+        with pytest.raises(MediaTypeError):
+            read_parts(refusing, Request(headers=tuple(("content-encoding", each) for each in encodings), body=packed))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"plain",
+        gzip.compress(b"cut off")[:-4],
+        gzip.compress(b"one") + gzip.compress(b"two"),
+        gzip.compress(b"x" * (MAX_INFLATED + 1)),
+        gzip.compress(b"x" * 1_000_000),
+        zlib.compress(b"another format"),
+    ],
+)
+def test_a_body_that_is_not_one_likely_stream_is_not_inflated(body: bytes) -> None:
+    """Nor one that grows too much: it is never inflated beyond what is taken."""
+    with pytest.raises(DeliveryError):
+        inflated(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        (b'{"kind": "a"}', True),
+        (b'{"kind": "a", "more": {"kind": "b"}}', True),
+        (b'{"kind": "a", "x": "\\u00e9"}', True),
+        (b'{"kind": "a", "other": 1, "other": 2}', True),
+        (b'{"kind": "a", "x": "\\u00e9", "other": 1, "other": 2}', True),
+        (b'{"kind": "a", "kind": "b"}', False),
+        (b'{"kind": "a", "kin\\u0064": "b"}', False),
+        (b'{"kind": "a", "more": {"kind": 1, "kind": 2}}', False),
+    ],
+)
+def test_a_name_that_decides_must_not_stand_twice_in_an_object(body: bytes, read: bool) -> None:
+    """Another reader might take the other one; names that decide nothing may."""
+    rules = DeliveryRules(event=BodyEvent("kind"))
+    if read:
+        assert read_delivery(rules, Request(body=body)).event == "a"
+        return
+    with pytest.raises(DeliveryError):
+        read_delivery(rules, Request(body=body))
+
+
+def test_names_that_decide_are_those_of_all_paths() -> None:
+    """Of the event, its finer part, the ids, the batch, and of keys that name the event."""
+    rules = DeliveryRules(event=HeaderEvent("X", detail="a.b"), ids=(HeaderId("Y"), BodyId("c || d")), batch="e[]")
+    assert set(rules.routing) == {"a", "b", "c", "d", "e"}
+    assert set(DeliveryRules(event=KeyEvent(("f",))).routing) == {"f"}
+    assert set(DeliveryRules(event=ConstantEvent("g")).routing) == set()
+
+
+@pytest.mark.parametrize("payload", [{"a": {"b": 1}}, {"a": [1]}, {"a": None}, [1], None, "a", {"a": {"b": {"c": 2}}}])
+def test_plain_paths_read_as_the_language_has_it(payload: object) -> None:
+    """Keys alone need no library, and find the same."""
+    for path in ("a", "a.b", "a.b.c"):
+        assert search(path, payload) == search(f"{path} | @", payload)

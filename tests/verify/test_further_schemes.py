@@ -13,18 +13,21 @@ from pyairtable.models import WebhookNotification
 from slack_sdk.signature import Clock, SignatureVerifier
 
 from reconciler.core.model import Secret
-from reconciler.verify.hmac_signature import HmacScheme, Part, Stamp
+from reconciler.verify.hmac_signature import HmacScheme
 from reconciler.verify.keys import KeyEncoding
+from reconciler.verify.places import HeaderPlace
 from reconciler.verify.request import Request
 from reconciler.verify.schemes import sign, verify
+from reconciler.verify.times import Stamp
 from reconciler.verify.token import BodyTokenScheme
+from reconciler.verify.words import Part
 
 NOW = 1_790_000_000.0
 SLACK = HmacScheme(
     header="X-Slack-Signature",
     prefix="v0=",
     message=("v0:", Part.TIMESTAMP, ":", Part.BODY),
-    stamp=Stamp(header="X-Slack-Request-Timestamp"),
+    stamp=Stamp(place=HeaderPlace("X-Slack-Request-Timestamp")),
 )
 AIRTABLE = HmacScheme(header="X-Airtable-Content-MAC", prefix="hmac-sha256=", key=KeyEncoding.BASE64)
 GRAPH = BodyTokenScheme(key="clientState", each="value")

@@ -13,10 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.model import Secret
-from reconciler.verify.hmac_signature import MAX_CANDIDATES, Algorithm, Encoding, HmacScheme, Pairs, Part, sign_hmac
+from reconciler.verify.encodings import Algorithm, Encoding
+from reconciler.verify.hmac_signature import HmacScheme, sign_hmac
 from reconciler.verify.request import Request, Verdict
 from reconciler.verify.schemes import Scheme, Unverified, sign, verify
+from reconciler.verify.signed import MAX_CANDIDATES, Pairs
 from reconciler.verify.token import TokenScheme
+from reconciler.verify.words import Part
 
 NOW = 1_790_000_000.0
 SECRET = Secret("a-secret-of-some-length")
@@ -131,7 +134,9 @@ def test_verify_never_raises(
 @pytest.mark.parametrize("secrets", [[], [Secret("")], [Secret(""), Secret(" \n")]], ids=["none", "empty", "all empty"])
 def test_without_a_secret_nothing_is_accepted(scheme: HmacScheme | TokenScheme, secrets: list[Secret]) -> None:
     """No secret, or only empty ones, is a refusal, even for a request signed with an empty key."""
-    ((name, value),) = sign_hmac(scheme, b"", BODY, NOW) if isinstance(scheme, HmacScheme) else ((scheme.header, ""),)
+    ((name, value),) = (
+        sign_hmac(scheme, b"", Request(body=BODY), NOW) if isinstance(scheme, HmacScheme) else ((scheme.header, ""),)
+    )
 
     verdict = verify(scheme, secrets, Request(headers=((name, value),), body=BODY), NOW)
 
@@ -256,7 +261,7 @@ def test_a_clock_that_is_no_number_accepts_nothing(now: float) -> None:
     assert not verify(STRIPE, [SECRET], signed(STRIPE), now)
 
 
-@pytest.mark.parametrize("stamp", ["", "-1", "+5", "1.5", "1e9", " 1", "0x10", "\u0661", "9" * 13], ids=repr)
+@pytest.mark.parametrize("stamp", ["", "-1", "+5", "1.5", "1e9", " 1", "0x10", "\u0661", "9" * 16], ids=repr)
 def test_a_timestamp_must_be_a_whole_number(stamp: str) -> None:
     """Anything but ASCII digits is refused before it is compared."""
     header = f"t={stamp},v1={'0' * 64}".encode().decode("latin-1")
