@@ -7,19 +7,23 @@ message.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Final, NoReturn
 from urllib.parse import quote, urlsplit
 
 import jmespath
 from jmespath.exceptions import JMESPathError
+from jmespath.visitor import TreeInterpreter
 
 from reconciler.core.errors import ErrorKind, ProviderError, RetryableError, TerminalError
 from reconciler.core.model import Json
-from reconciler.providers.blocks.calls import ErrorRule, Errors
+from reconciler.providers.blocks.calls import LATER, ErrorRule, Errors
+from reconciler.providers.blocks.resources import Permission, Rate
+from reconciler.providers.rates import http_date, number, reset_in
 from reconciler.providers.transport import Reply
 
 MASK: Final = "********"
@@ -36,18 +40,23 @@ _KINDS: Final[Mapping[int, ErrorKind]] = {
 }
 """What every HTTP API means by these (RFC 9110), where a definition says nothing else."""
 
-_RETRYABLE: Final = frozenset({408, 425, 429})
+_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+_RETRYABLE: Final = frozenset({408, 425})
+_THROTTLED: Final = 429
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What an answer is judged in: `task` in words ("list the webhooks of ..."), and which secrets must not be shown.
 
-    `writes` tells that the request changes something, so that a lost answer leaves a doubt.
+    `writes` tells that the request changes something, so that a lost answer leaves a doubt. `now` gives UNIX seconds,
+    for replies without a `Date`.
     """
 
     task: str
     errors: Errors
+    rate: Rate | None = None
+    now: Callable[[], float] | None = None
     secrets: tuple[str, ...] = ()
     writes: bool = False
     expect: tuple[int, ...] = ()
@@ -71,10 +80,26 @@ class Context:
 
 def search(path: str, document: Json) -> Json:
     """What is at a JMESPath; None where nothing is, or where the document is of another shape."""
+    keys, expression = _compiled(path)
+    if expression is None:
+        for key in keys:
+            document = document.get(key) if isinstance(document, dict) else None
+        return document
     try:
-        return jmespath.search(path, document)
+        return expression(document)
     except JMESPathError:
         return None
+
+
+@lru_cache(maxsize=1000)
+def _compiled(path: str) -> tuple[tuple[str, ...], Callable[[Json], Json] | None]:
+    """The keys of a plain path, which most are, and walking them is far quicker; else the compiled expression."""
+    if path == "@":
+        return (), None
+    if _PLAIN.fullmatch(path):
+        return tuple(path.split(".")), None
+    # One interpreter for all searches: `search` makes one each time, which holds itself and waits to be collected.
+    return (), partial(TreeInterpreter().visit, jmespath.compile(path).parsed)
 
 
 def check(reply: Reply, context: Context) -> None:
@@ -156,6 +181,16 @@ def truth_of(value: Json, path: str, context: Context) -> bool | None:
     return value
 
 
+def told_scopes(rule: Permission, reply: Reply, context: Context) -> frozenset[str]:
+    """The scopes that an answer tells, in a header or its body; empty where it tells none."""
+    if reply.status != HTTPStatus.OK:
+        return frozenset()
+    if rule.header:
+        return frozenset(reply.headers.get(rule.header.lower(), "").replace(",", " ").split())
+    path = rule.scopes or ""
+    return names_of(search(path, document_of(reply, context)), path, context) or frozenset()
+
+
 def _redirected(reply: Reply, context: Context) -> TerminalError:
     """Redirects are not followed: credentials would go where nobody sent them."""
     place = context.show(place_of(reply.headers.get("location", ""))) or "an address that it does not tell"
@@ -168,14 +203,19 @@ def _redirected(reply: Reply, context: Context) -> TerminalError:
 def _failure(reply: Reply, document: Json, context: Context) -> ProviderError:
     status = _status(reply, document, context)
     message = _message(reply, status, document, context)
-    kind = next(
-        (rule.kind for rule in context.errors.rules if _applies(rule, status, reply, document)), _default_kind(status)
-    )
-    if kind == "retryable":
-        after = _retry_after(reply, document, context.errors)
-        # A failure that is told in a success (GraphQL) may have come after the deed.
-        return RetryableError(message, after=after, uncertain=context.writes and (status >= 500 or status < 300))
-    return TerminalError(message, kind=ErrorKind(kind))
+    rule = next((rule for rule in context.errors.rules if _applies(rule, status, reply, document)), None)
+    kind = rule.kind if rule else _default_kind(status)
+    if kind not in LATER:
+        return TerminalError(message, kind=ErrorKind(kind))
+    throttled = kind == "throttled"
+    after = _retry_after(reply, document, context.errors)
+    if after is None:
+        after = _until_reset(reply, status, context, context.rate if throttled else None)
+    if after is None and rule and rule.after is not None:
+        after = float(rule.after)
+    # A failure that is told in a success (GraphQL) may have come after the deed.
+    uncertain = context.writes and (status >= 500 or status < 300)
+    return RetryableError(message, after=after, uncertain=uncertain, throttled=throttled)
 
 
 def _status(reply: Reply, document: Json, context: Context) -> int:
@@ -193,6 +233,8 @@ def _message(reply: Reply, status: int, document: Json, context: Context) -> str
 def _default_kind(status: int) -> ErrorKind | str:
     if status in _KINDS:
         return _KINDS[status]
+    if status == _THROTTLED:
+        return "throttled"
     return "retryable" if status in _RETRYABLE or status >= 500 else ErrorKind.INVALID
 
 
@@ -214,20 +256,17 @@ def _retry_after(reply: Reply, document: Json, errors: Errors) -> float | None:
     header = reply.headers.get("retry-after", "")
     if header.isascii() and header.isdigit() and len(header) < 10:
         return float(header)
-    now = _http_date(reply.headers.get("date", ""))
-    until = _http_date(header) or _unix_time(reply.headers.get((errors.reset_header or "").lower(), ""))
+    now, until = http_date(reply.headers.get("date", "")), http_date(header)
     return max(0.0, until - now) if until is not None and now is not None else None
 
 
-def _unix_time(text: str) -> float | None:
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 13 else None
-
-
-def _http_date(text: str) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError):
-        return None
+def _until_reset(reply: Reply, status: int, context: Context, rate: Rate | None) -> float | None:
+    """How many seconds until the rate limit starts anew, by its headers; None where something of it is left."""
+    if rate and number(reply.headers.get(rate.remaining.lower(), "")) in {None, 0}:
+        return reset_in(rate, reply, context.now() if context.now else None)
+    told = number(reply.headers.get((context.errors.reset_header or "").lower(), "")) if status < 500 else None
+    now = http_date(reply.headers.get("date", ""))
+    return max(0.0, told - now) if told is not None and now is not None else None
 
 
 def _lenient(reply: Reply) -> Json:

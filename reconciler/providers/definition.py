@@ -1,8 +1,8 @@
 """A provider's definition: the format of `providers.d/NAME.yaml`, and what is refused when one is loaded.
 
-Sixteen blocks have their place: `auth`, `types`, `lookups`, `operations`, `pagination`, `identity`, `events`, `fields`,
-`secret`, `verify`, `handshakes`, `delivery`, `lifecycle`, `limits`, `errors` and `hooks`. Blocks and variants that no
-shipped provider uses yet are reserved: their names are known, and refused.
+Seventeen blocks have their place: `auth`, `types`, `lookups`, `operations`, `pagination`, `identity`, `events`,
+`fields`, `secret`, `verify`, `handshakes`, `delivery`, `lifecycle`, `limits`, `errors`, `hooks` and `recover`. Blocks
+and variants that no shipped provider uses yet are reserved: their names are known, and refused.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ from pydantic_core import InitErrorDetails, ValidationError
 from reconciler.core.model import Json, SecretOrigin
 from reconciler.providers.blocks.base import Block, Items, Name, ProviderName, Reserved, Source, Text
 from reconciler.providers.blocks.calls import Api, Auth, Errors, Lookup, Operations, Pagination, PathAuth, Step
-from reconciler.providers.blocks.deliveries import Delivery, Handshake, HmacVerify, SecretRule, Verify
+from reconciler.providers.blocks.deliveries import Delivery, Handshake, SecretRule
+from reconciler.providers.blocks.proofs import Verify
+from reconciler.providers.blocks.recovery import Recover
 from reconciler.providers.blocks.resources import Events, Fields, Identity, Lease, Lifecycle, Limits, Option, Type
 from reconciler.providers.rendering import embedded, placeholders
+from reconciler.providers.soundness import is_keyless, proof_problems
 
 WORDS: Mapping[str, frozenset[str]] = {
     "list": frozenset({"path", "resource"}),
@@ -31,6 +34,13 @@ WORDS: Mapping[str, frozenset[str]] = {
     "ping": frozenset({"path", "resource", "id"}),
 }
 """The placeholders that each operation may use; `${token}` and `${options.NAME}` join where there are such."""
+
+LOG_WORDS: Mapping[str, frozenset[str]] = {
+    "list": frozenset({"path", "resource", "id", "since"}),
+    "redeliver": frozenset({"path", "resource", "id", "delivery"}),
+    "detail": frozenset({"path", "resource", "id", "delivery"}),
+}
+"""The same for the calls of `recover`."""
 
 WITH_OPTIONS = frozenset({"create", "update", "renew"})
 
@@ -59,18 +69,19 @@ class Definition(Block):
     types: Annotated[dict[Name, Type], Field(min_length=1)]
     lookups: dict[Name, Lookup] = Field(default_factory=dict)
     options: dict[Name, Option] = Field(default_factory=dict)
-    operations: Operations = Operations()
+    operations: Operations = Operations.model_construct()
     pagination: Pagination | None = None
     identity: Identity | None = None
     events: Events
-    fields: Fields = Fields()
+    fields: Fields = Fields.model_construct()
     secret: SecretRule
     verify: Verify
     handshakes: Items[Handshake] = ()
     delivery: Delivery
-    lifecycle: Lifecycle = Lifecycle()
-    limits: Limits = Limits()
-    errors: Errors = Errors()
+    recover: Recover | None = None
+    lifecycle: Lifecycle = Lifecycle.model_construct()
+    limits: Limits = Limits.model_construct()
+    errors: Errors = Errors.model_construct()
     hooks: Reserved = None
 
     @cached_property
@@ -93,6 +104,10 @@ class Definition(Block):
     def lease_of(self, type_name: str) -> Lease | None:
         """The lease of webhooks of one type, where they end by themselves."""
         return self.types[type_name].lease or self.lifecycle.lease
+
+    def recover_of(self, type_name: str) -> Recover | None:
+        """How missed deliveries of webhooks of one type are had, where the vendor keeps a log."""
+        return self.types[type_name].recover or self.recover
 
     def looked_up(self, template: Json) -> frozenset[str]:
         """The lookups that a template needs values of."""
@@ -120,6 +135,7 @@ def _refusals(candidate: Definition) -> Iterator[Refusal]:
     yield from _leases(candidate)
     for name in candidate.types:
         yield from _placeholders(candidate, name)
+        yield from _recovery(candidate, name)
     yield from _listed(candidate)
     yield from _fields(candidate)
     yield from _proof(candidate)
@@ -173,20 +189,54 @@ def _placeholders(candidate: Definition, type_name: str) -> Iterator[Refusal]:
     known = {f"resource.{part}" for part in kind.resource.parts}
     known |= {f"{name}.{value}" for name, lookup in candidate.lookups.items() for value in lookup.values}
     yield from _unknown(kind.path, ("types", type_name, "path"), {"resource"} | token | known)
+    if kind.permission:
+        yield from _unknown(kind.permission.path, ("types", type_name, "permission", "path"), token)
     options = {f"options.{name}" for name in candidate.options_of(type_name)}
     for operation, step in candidate.operations_of(type_name).items():
         own = getattr(kind.operations, operation) is not None
         where = ("types", type_name, "operations", operation) if own else ("operations", operation)
         words = WORDS[operation] | known | token | (options if operation in WITH_OPTIONS else set())
-        yield from _unknown(step.path, (*where, "path"), words - {"url", "events", "secret", "lease_end"} - options)
-        yield from _unknown(step.query, (*where, "query"), words - token)
-        yield from _unknown(step.headers, (*where, "headers"), words - token)
-        if step.body is not None:
-            key = "variables" if step.body.format == "graphql" else "fields"
-            yield from _unknown(step.body.template, (*where, "body", key), words - token)
+        yield from _step(step, where, _Words(words - {"url", "events", "secret", "lease_end"} - options, words - token))
         listed = {"events"} if candidate.events.encoder != "csv" else set()
         for name in sorted(embedded([step.query, step.headers, step.body and step.body.template]) & listed):
             yield Refusal(where, f"${{{name}}} is a list and stands alone, not inside a longer text")
+
+
+class _Words(NamedTuple):
+    """The placeholders that there are in the path of a step, and in the rest of it."""
+
+    in_path: frozenset[str] | set[str]
+    elsewhere: frozenset[str] | set[str]
+
+
+def _step(step: Step, where: tuple[str, ...], words: _Words) -> Iterator[Refusal]:
+    """Placeholders of one step that nothing would fill."""
+    yield from _unknown(step.path, (*where, "path"), words.in_path)
+    yield from _unknown(step.query, (*where, "query"), words.elsewhere)
+    yield from _unknown(step.headers, (*where, "headers"), words.elsewhere)
+    if step.body is not None:
+        key = "variables" if step.body.format == "graphql" else "fields"
+        yield from _unknown(step.body.template, (*where, "body", key), words.elsewhere)
+
+
+def _recovery(candidate: Definition, type_name: str) -> Iterator[Refusal]:
+    """A log that could not be asked, and placeholders that nothing would fill there."""
+    recover, kind = candidate.recover_of(type_name), candidate.types[type_name]
+    if recover is None:
+        return
+    where: tuple[str, ...] = ("types", type_name, "recover") if kind.recover else ("recover",)
+    if "create" not in candidate.operations_of(type_name):
+        yield Refusal(where, "missed deliveries are asked for at a provider that webhooks are registered at")
+    if recover.pagination is None and candidate.pagination is None:
+        yield Refusal(where, "the log needs `pagination`")
+    for name in sorted(recover.options.keys() - candidate.options_of(type_name).keys()):
+        yield Refusal((*where, "options", name), f"{name!r} is no option")
+    token = {"token"} if isinstance(candidate.auth, PathAuth) else set()
+    known = {f"resource.{part}" for part in kind.resource.parts}
+    known |= {f"{name}.{value}" for name, lookup in candidate.lookups.items() for value in lookup.values}
+    for name, step in recover.steps().items():
+        words = LOG_WORDS[name] | known
+        yield from _step(step, (*where, name), _Words(words | token, words))
 
 
 def _unknown(template: Json, where: tuple[str, ...], words: frozenset[str] | set[str]) -> Iterator[Refusal]:
@@ -252,17 +302,14 @@ def _fields(candidate: Definition) -> Iterator[Refusal]:
 def _proof(candidate: Definition) -> Iterator[Refusal]:
     """The secret and the scheme must agree."""
     origin, verify = candidate.secret.origin, candidate.verify
-    if (verify == "none") != (origin is SecretOrigin.NONE):
+    keyless = verify != "none" and is_keyless(verify)
+    if keyless and origin is not SecretOrigin.NONE:
+        message = "the provider's own keys prove its deliveries, there is no secret: write `secret: {origin: none}`"
+        yield Refusal(("secret",), message)
+    if not keyless and (verify == "none") != (origin is SecretOrigin.NONE):
         yield Refusal(("verify",), "`verify: none` and `secret: {origin: none}` belong together")
     if (origin is SecretOrigin.RESPONSE) != (candidate.secret.path is not None):
         yield Refusal(("secret",), "`path` tells where the answer holds the secret: it belongs to `origin: response`")
-    if isinstance(verify, HmacVerify):
-        stamped = verify.list or verify.timestamp
-        if verify.list and verify.timestamp:
-            yield Refusal(("verify", "timestamp"), "the timestamp is in the `list` already")
-        words = {"body", "timestamp"} if stamped else {"body"}
-        yield from _unknown(verify.message, ("verify", "message"), words)
-        if "body" not in placeholders(verify.message):
-            yield Refusal(("verify", "message"), "must hold ${body}: else the body would not be proved")
-        if stamped and "timestamp" not in placeholders(verify.message):
-            yield Refusal(("verify", "message"), "must hold ${timestamp}: else the timestamp would not be proved")
+    if verify != "none":
+        for path, problem in proof_problems(verify):
+            yield Refusal(("verify", *path), problem)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from urllib.parse import quote_plus
 
 from reconciler.core.model import Json
@@ -66,7 +67,7 @@ def decode_events(
         if not isinstance(held, Mapping):
             return None if held is None else context.bad_answer(f"`{path}` holds no flags in the answer")
         flags = {name: truth_of(held.get(name), name, context) for name in catalogue}
-        return frozenset(name for name, flag in flags.items() if flag)
+        return _shared(frozenset(name for name, flag in flags.items() if flag))
     told = search(path, row)
     if block.encoder == "csv":
         told = [name.strip() for name in text_of(told, path, context).split(",") if name.strip()]
@@ -75,7 +76,14 @@ def decode_events(
         return frozenset(catalogue) - frozenset(block.absent.all_but)
     if found is None:
         return None
-    return _grouped(block, frozenset(sent for name in found if (sent := block.told.get(name, name)) is not None))
+    names = frozenset(sent for name in found if (sent := block.told.get(name, name)) is not None)
+    return _shared(_grouped(block, names))
+
+
+@lru_cache(maxsize=1000)
+def _shared(names: frozenset[str]) -> frozenset[str]:
+    """The one set of these names: thousands of webhooks have the same few."""
+    return names
 
 
 def _grouped(block: Events, names: frozenset[str]) -> frozenset[str]:

@@ -1,19 +1,19 @@
-"""The provider engine: what a definition says, done over HTTP. Implements the port `core.ports.Provider`."""
+"""The provider engine: what a definition says, done over HTTP. Implements the ports `Provider` and `Recovering`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
-from reconciler.core.errors import ErrorKind, RetryableError, TerminalError
+from reconciler.core.deliveries import Rebuilt
+from reconciler.core.errors import ErrorKind, TerminalError
 from reconciler.core.model import Json, Observed, ProviderTraits, Secret, SecretOrigin
-from reconciler.core.ports import Answer, Credentials, Registration, Target
+from reconciler.core.ports import Answer, Budget, Credentials, Missed, Registration, ResponseCache, Target
 from reconciler.providers.answers import (
     Context,
-    check,
     document_of,
     identifier,
     rows_of,
@@ -21,13 +21,18 @@ from reconciler.providers.answers import (
     text_of,
     truth_of,
 )
-from reconciler.providers.blocks.calls import BearerAuth, HeaderAuth, Lookup, PathAuth, Step
+from reconciler.providers.blocks.calls import Lookup, Step
 from reconciler.providers.blocks.resources import Identity, Option
 from reconciler.providers.definition import Definition
 from reconciler.providers.encoding import CONTENT_TYPES, decode_events, encode_body, encode_events, sent_names
+from reconciler.providers.exchange import Exchange
 from reconciler.providers.leases import lease_end, told_end
 from reconciler.providers.lookups import Lookups
+from reconciler.providers.operation import Operation
 from reconciler.providers.paging import Pages, with_query
+from reconciler.providers.permissions import Permissions
+from reconciler.providers.recovering import TASKS as LOG_TASKS
+from reconciler.providers.recovering import Recoveries
 from reconciler.providers.rendering import (
     TemplateError,
     placeholders,
@@ -37,14 +42,14 @@ from reconciler.providers.rendering import (
     render_path,
     render_text,
 )
+from reconciler.providers.requests import Requests
 from reconciler.providers.traits import provider_traits
-from reconciler.providers.transport import Call, OversizedReplyError, Reply, Transport, TransportError
+from reconciler.providers.transport import Call, Reply, Transport
 
 SLOT: Final = "slot"
 """The remote id where a resource has room for one webhook, and the provider gives it none."""
 
 _MASKED: Final = re.compile(r"\*+")
-_API_URL: Final = re.compile(r"https?://[^/?#@\s]+(/[^?#\s]*)?")
 
 _TASKS: Final[Mapping[str, str]] = {
     "list": "list the webhooks of",
@@ -53,35 +58,34 @@ _TASKS: Final[Mapping[str, str]] = {
     "renew": "renew the webhook of",
     "delete": "delete the webhook of",
     "ping": "ping the webhook of",
+    **LOG_TASKS,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Operation:
-    """One operation on one target, ready to be filled: its step, its words in messages, and its values."""
-
-    step: Step
-    target: Target
-    token: str
-    context: Context
-    values: Mapping[str, Json]
-    spread: Mapping[str, Json]
 
 
 class HttpProvider:
     """One provider, as its definition describes it; the transport is the caller's to close.
 
     `now` gives UNIX seconds. Raises `ValueError` without it where the definition says how long a lease shall be.
+    `responses` remembers what was listed, for vendors that answer conditional requests; without it nothing is.
     """
 
-    def __init__(self, definition: Definition, transport: Transport, now: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        definition: Definition,
+        transport: Transport,
+        now: Callable[[], float] | None = None,
+        responses: ResponseCache | None = None,
+    ) -> None:
         if now is None and any(lease.length for lease in map(definition.lease_of, definition.types) if lease):
             raise ValueError(f"webhooks of {definition.name} are asked for until a time: a clock is needed")
         self._now = now
         self._definition = definition
-        self._transport = transport
+        self._requests = Requests(definition)
+        self._exchange = Exchange(transport, definition.limits.rate, now, responses)
+        self._permissions = Permissions(self._requests, self._exchange, definition.errors)
         self._traits = provider_traits(definition)
         self._lookups = Lookups(definition.lookups)
+        self._recoveries = Recoveries(definition, self._exchange, self._prepare, self._call)
 
     @property
     def traits(self) -> ProviderTraits:
@@ -92,9 +96,9 @@ class HttpProvider:
         rule = self._definition.identity.slot if self._definition.identity else None
         if rule is None:
             return ""
-        public, found, _ = self._token(credentials).partition(rule.before)
+        public, found, _ = self._requests.token(credentials).partition(rule.before)
         if not found or not public:
-            raise self._bad_credentials(credentials)
+            raise self._requests.bad_credentials(credentials)
         return f"{self._definition.name}/{public}"
 
     async def list(self, target: Target) -> tuple[Observed, ...]:
@@ -107,16 +111,19 @@ class HttpProvider:
         # A list that grows while it is read shows an object on two pages; twice ours would read as one too many.
         objects: dict[str, Observed] = {}
         while call is not None:
-            document = document_of(reply := await self._send(call, operation.context), operation.context)
+            reply = await self._page(call, operation)
+            document = document_of(reply, operation.context)
             rows = rows_of(document, pagination.rows, operation.context)
             found = [self._observed(row, target.type, operation.context) for row in rows]
             objects |= {item.remote_id: item for item in found}
+            if operation.step.conditional:
+                await self._exchange.keep(call, operation.step, reply, rows)
             call = pages.next_call(call, reply, document)
         return tuple(objects.values())
 
     async def create(self, target: Target, registration: Registration) -> Answer:
         operation = await self._operation("create", target, self._registration_values(target, registration))
-        reply = await self._send(self._call(operation), operation.context)
+        reply = await self._send(operation)
         identity = self._identity()
         if identity.id is None:
             return Answer(remote_id=identity.constant or SLOT)
@@ -135,39 +142,69 @@ class HttpProvider:
         """Change what is there, or renew it; where it has a lease, the answer tells until when."""
         values = self._registration_values(target, registration)
         operation = await self._operation(name, target, values | {"id": remote_id})
-        reply = await self._send(self._call(operation), operation.context)
+        reply = await self._send(operation)
         lease = self._definition.lease_of(target.type)
         end = told_end(lease, document_of(reply, operation.context), operation.context) if lease else None
         return Answer(remote_id=remote_id, lease_expires_at=end)
 
     async def delete(self, target: Target, remote_id: str) -> None:
         operation = await self._operation("delete", target, {"id": remote_id})
-        await self._send(self._call(operation), operation.context)
+        await self._send(operation)
 
     async def ping(self, target: Target, remote_id: str) -> None:
         operation = await self._operation("ping", target, {"id": remote_id})
-        await self._send(self._call(operation), operation.context)
+        await self._send(operation)
+
+    async def missed(self, target: Target, remote_id: str, since: float) -> tuple[Missed, ...]:
+        return await self._recoveries.missed(target, remote_id, since)
+
+    async def redeliver(self, target: Target, remote_id: str, missed_id: str) -> None:
+        await self._recoveries.redeliver(target, remote_id, missed_id)
+
+    async def fetch(self, target: Target, remote_id: str, missed_id: str) -> Rebuilt:
+        return await self._recoveries.fetch(target, remote_id, missed_id)
+
+    async def missing_permission(self, target: Target) -> str:
+        """The scope that these credentials lack, where the vendor says which ones they have; else empty."""
+        kind = self._definition.types.get(target.type)
+        rule = kind.permission if kind else None
+        return await self._permissions.missing(rule, target.credentials) if rule else ""
+
+    def budget(self, credentials: Credentials) -> Budget | None:
+        return self._exchange.budget(credentials)
+
+    async def _send(self, operation: Operation) -> Reply:
+        return await self._exchange.send(self._call(operation), operation.context, operation.target.credentials)
+
+    async def _page(self, call: Call, operation: Operation) -> Reply:
+        send = self._exchange.ask if operation.step.conditional else self._exchange.send
+        return await send(call, operation.context, operation.target.credentials)
 
     # Preparing a call
 
-    async def _operation(self, name: str, target: Target, values: Mapping[str, Json] | None = None) -> _Operation:
+    async def _operation(self, name: str, target: Target, values: Mapping[str, Json] | None = None) -> Operation:
         step = self._definition.operations_of(target.type).get(name) if target.type in self._definition.types else None
         if step is None:
             raise self._unsupported(name, target)
-        values = dict(values or {}) | self._resource_values(target)
+        return await self._prepare(name, step, target, values or {})
+
+    async def _prepare(self, name: str, step: Step, target: Target, values: Mapping[str, Json]) -> Operation:
+        values = {**values, **self._resource_values(target)}
         secret = values.get("secret")
-        token = self._token(target.credentials)
+        token = self._requests.token(target.credentials)
         hidden = [*(field.reveal() for field in target.credentials.fields.values()), secret]
         context = Context(
             task=f"{_TASKS[name]} {self._definition.name}/{target.type}/{target.resource}",
             errors=self._definition.errors,
+            rate=self._definition.limits.rate,
+            now=self._now,
             secrets=tuple(text for text in hidden if isinstance(text, str) and text),
             writes=name in {"create", "update", "renew"},
             expect=step.expect,
         )
         events = values.get("events")
         spread = events if step.body and step.body.spread and isinstance(events, Mapping) else {}
-        operation = _Operation(step=step, target=target, token=token, context=context, values=values, spread=spread)
+        operation = Operation(step=step, target=target, token=token, context=context, values=values, spread=spread)
         return replace(operation, values=values | await self._looked_up(operation))
 
     def _resource_values(self, target: Target) -> dict[str, Json]:
@@ -176,19 +213,15 @@ class HttpProvider:
         named = {f"resource.{part}": segment for part, segment in zip(parts, segments, strict=False)}
         return {"resource": target.resource, **named}
 
-    async def _looked_up(self, operation: _Operation) -> dict[str, str]:
+    async def _looked_up(self, operation: Operation) -> dict[str, str]:
         """The values of the lookups that the operation needs, with the same credentials."""
         kind, step, target = self._definition.types[operation.target.type], operation.step, operation.target
         body = step.body.template if step.body else None
         names = self._definition.looked_up([kind.path, step.path, step.query, step.headers, body])
 
         async def ask(lookup: Lookup, context: Context) -> Reply:
-            values: dict[str, str] = self._path_token(operation.token)
-            url = self._root(target.credentials) + render_path(lookup.path, values)
-            headers = self._headers(operation.token, lookup.headers)
-            query = {key: str(text) for key, text in lookup.query.items()}
-            call = Call(method=lookup.method, url=with_query(url, query) if query else url, headers=headers)
-            return await self._send(call, context)
+            call = self._requests.read(target.credentials, lookup.path, lookup.query, lookup.headers)
+            return await self._exchange.send(call, context, target.credentials)
 
         return await self._lookups.values(
             names, target.credentials, replace(operation.context, writes=False, expect=()), ask
@@ -214,7 +247,7 @@ class HttpProvider:
             **{f"options.{name}": value for name, value in registration.options.items()},
         }
 
-    def _call(self, operation: _Operation) -> Call:
+    def _call(self, operation: Operation) -> Call:
         step, values = operation.step, operation.values
         body = step.body
         templates = [step.path, step.query, step.headers, body.template if body else None]
@@ -222,7 +255,7 @@ class HttpProvider:
             message = f"cannot {operation.context.task}: its id at the provider is empty, and nothing is called without"
             raise TerminalError(message, kind=ErrorKind.INVALID)
         try:
-            url = self._root(operation.target.credentials) + self._path(operation)
+            url = self._requests.root(operation.target.credentials) + self._path(operation)
             query = {key: render_text(str(text), values) for key, text in step.query.items()}
             headers = {key: render_text(text, values) for key, text in step.headers.items()}
             fields = render(body.template, values) | operation.spread if body else {}
@@ -232,67 +265,20 @@ class HttpProvider:
             raise TerminalError(message, kind=ErrorKind.INVALID) from None
         if body:
             headers["Content-Type"] = CONTENT_TYPES[body.format]
-        headers = self._headers(operation.token, headers)
+        headers = self._requests.headers(operation.token, headers)
         return Call(method=step.method, url=with_query(url, query) if query else url, headers=headers, body=content)
 
-    def _path(self, operation: _Operation) -> str:
+    def _path(self, operation: Operation) -> str:
         kind = self._definition.types[operation.target.type]
         quoted = quote_path if kind.resource.encode == "path" else quote_segment
         named = {*placeholders([kind.path, operation.step.path])} - {"resource", "path", "token"}
         values = {
             name: quote_segment(str(value)) for name in named if (value := operation.values.get(name)) is not None
         }
-        values |= {"resource": quoted(operation.target.resource)} | self._path_token(operation.token)
+        values |= {"resource": quoted(operation.target.resource)} | self._requests.path_token(operation.token)
         return render_path(operation.step.path, values | {"path": render_path(kind.path, values)})
 
-    def _path_token(self, token: str) -> dict[str, str]:
-        auth = self._definition.auth
-        return {"token": quote_segment(token, auth.safe)} if isinstance(auth, PathAuth) else {}
-
-    def _root(self, credentials: Credentials) -> str:
-        url = credentials.api_url or (self._definition.api.url if self._definition.api else "")
-        if not _API_URL.fullmatch(url):
-            message = f"the api_url of credentials {credentials.name!r} is not the http(s) URL of an API"
-            raise TerminalError(message, kind=ErrorKind.INVALID)
-        return url.rstrip("/")
-
-    def _headers(self, token: str, own: Mapping[str, str]) -> dict[str, str]:
-        """The headers of a call: its own over those of every call, and the credentials."""
-        api, auth = self._definition.api, self._definition.auth
-        headers = {"Accept": "application/json", **(api.headers if api else {}), **own}
-        if isinstance(auth, BearerAuth):
-            headers["Authorization"] = f"Bearer {token}"
-        elif isinstance(auth, HeaderAuth):
-            headers[auth.header] = f"{auth.prefix}{token}"
-        return headers
-
-    def _token(self, credentials: Credentials) -> str:
-        auth = self._definition.auth
-        if auth is None:
-            return ""
-        secret = credentials.fields.get(auth.field)
-        if not secret:
-            message = f"credentials {credentials.name!r} have no {auth.field!r}"
-            raise TerminalError(message, kind=ErrorKind.AUTH)
-        token = secret.reveal()
-        # Neither a header nor a path can carry anything else, and the library's complaint would quote it.
-        fits = token.isascii() and token.isprintable() and " " not in token
-        if not fits or (isinstance(auth, PathAuth) and not re.fullmatch(auth.pattern, token)):
-            raise self._bad_credentials(credentials)
-        return token
-
-    # Calling, and reading what came back
-
-    async def _send(self, call: Call, context: Context) -> Reply:
-        try:
-            reply = await self._transport.send(call)
-        except TransportError as error:
-            message = f"cannot {context.task}: {context.redact(str(error))}"
-            raise RetryableError(message, uncertain=error.sent and context.writes) from None
-        except OversizedReplyError:
-            context.bad_answer("the answer is larger than any list of webhooks")
-        check(reply, context)
-        return reply
+    # Reading what came back
 
     def _observed(self, row: Mapping[str, Json], type_name: str, context: Context) -> Observed:
         identity, lifecycle = self._identity(), self._definition.lifecycle
@@ -332,10 +318,6 @@ class HttpProvider:
     def _unsupported(self, name: str, target: Target) -> TerminalError:
         message = f"cannot {_TASKS[name]} {self._definition.name}/{target.type}/{target.resource}"
         return TerminalError(f"{message}: {self._definition.title} has no such operation", kind=ErrorKind.UNSUPPORTED)
-
-    def _bad_credentials(self, credentials: Credentials) -> TerminalError:
-        message = f"credentials {credentials.name!r} do not look like those of {self._definition.title}"
-        return TerminalError(message, kind=ErrorKind.AUTH)
 
 
 def _remote_id(identity: Identity, document: Json, context: Context) -> str:

@@ -15,7 +15,7 @@ from reconciler.providers.blocks.calls import CursorPages, LinkPages, NextUrlPag
 from reconciler.providers.transport import Call, Reply
 
 MAX_PAGES: Final = 200
-"""A list of more pages than this is taken for an endless one."""
+"""A list of webhooks of more pages than this is taken for an endless one."""
 
 _LINK: Final = re.compile(r"<([^<>]*)>((?:\s*;\s*[^,;<>]+)*)")
 _RELATION: Final = re.compile(r"""(?i)\brel\s*=\s*"?([^";]+)"?""")
@@ -24,10 +24,12 @@ _RELATION: Final = re.compile(r"""(?i)\brel\s*=\s*"?([^";]+)"?""")
 class Pages:
     """Where the next page of one list is. Remembers what it was led to, for a provider may lead in a circle.
 
-    `step` is how the list is asked for: with a graphql body, a cursor is one of its variables.
+    `step` is how the list is asked for: with a graphql body, a cursor is one of its variables. After `most` pages it is
+    taken for endless.
     """
 
-    def __init__(self, pagination: Pagination, context: Context, step: Step) -> None:
+    def __init__(self, pagination: Pagination, context: Context, step: Step, most: int = MAX_PAGES) -> None:
+        self._most = most
         self._pagination = pagination
         self._context = context
         self._graphql = step.body is not None and step.body.format == "graphql"
@@ -43,8 +45,8 @@ class Pages:
             return None
         if (found.url, found.body) in self._seen:
             self._context.bad_answer("the provider's pages repeat: a page leads to one that was read before")
-        if len(self._seen) >= MAX_PAGES:
-            self._context.bad_answer(f"the provider's list has more than {MAX_PAGES} pages")
+        if len(self._seen) >= self._most:
+            self._context.bad_answer(f"the provider's list has more than {self._most} pages")
         return found
 
     def _next(self, call: Call, reply: Reply, document: Json) -> Call | None:

@@ -21,6 +21,19 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedCall(Call):
+    """A request to one address of the URL's host, which somebody checked: the name is not looked up again.
+
+    TLS and the `Host` header are for the name all the same. No proxy is used. The reply's body is cut off after `cut`
+    bytes, as they come. `seconds` is how long all of it may take.
+    """
+
+    address: str
+    cut: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """A response, read to its end. Header names are in lower case; of a repeated header the values are joined."""
 

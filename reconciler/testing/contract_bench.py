@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from reconciler.core.fold import fold
@@ -31,7 +32,8 @@ class Killed(BaseException):
 class Subject:
     """What the contract is tried on: a provider, and a resource with two different events of its type.
 
-    Where the type has one event only, it stands in both places. `clock` is the time in which the provider lives.
+    Where the type has one event only, it stands in both places. `clock` is the time in which the provider lives. `miss`
+    has the provider send a delivery of an event that nobody takes; without it, nobody tries what is said of those.
     """
 
     provider: Provider
@@ -40,6 +42,7 @@ class Subject:
     resource: str
     events: tuple[str, str]
     clock: VirtualClock = field(default_factory=VirtualClock)
+    miss: Callable[[str], Awaitable[None]] | None = None
 
     @property
     def target(self) -> Target:
@@ -70,6 +73,8 @@ class Interference:
         self.delete = provider.delete
         self.renew = provider.renew
         self.ping = provider.ping
+        self.missing_permission = provider.missing_permission
+        self.budget = provider.budget
 
     async def create(self, target: Target, registration: Registration) -> Answer:
         before, self.before = self.before, None

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from reconciler.core.errors import ErrorKind, RetryableError, TerminalError
 from reconciler.core.ingress_url import webhook_id_in
-from reconciler.core.model import Phase
+from reconciler.core.model import Phase, RecoveryWay
 from reconciler.core.plan import Action, Reason
-from reconciler.core.ports import Registration
+from reconciler.core.ports import Recovering, Registration
 from reconciler.engine.unit import Result
 from reconciler.testing.contract_bench import FOREIGN_URL, MOVED_URL, Bench, ContractError, Killed, expect
 
@@ -263,6 +263,34 @@ async def renews_its_lease(bench: Bench) -> None:
     await bench.settled(first)
 
 
+async def tells_what_was_missed(bench: Bench) -> None:
+    """A delivery that nobody took is in the provider's log, once and by its own id, and can be had from there."""
+    first, _ = bench.subject.events
+    recovery, miss = bench.subject.kind.recovery, bench.subject.miss
+    await bench.run(first)
+    if miss is None or recovery.way is RecoveryWay.NONE:
+        return
+    await miss(first)
+    provider, target, remote_id = bench.subject.provider, bench.subject.target, bench.record().remote_id
+    if not isinstance(provider, Recovering):
+        raise ContractError("the traits tell of a log, and the provider cannot be asked for it")
+    since = bench.subject.clock.now() - recovery.horizon
+    missed = [item for item in await provider.missed(target, remote_id, since) if item.event == first]
+    expect(len(missed) == 1, f"expected one delivery of {first} in the log, there are {len(missed)}")
+    (item,) = missed
+    expect(not item.delivered, "what nobody took is told as delivered")
+    expect(bool(item.provider_delivery_id), "the log does not tell the id by which the delivery would be known")
+    expect(
+        item.at is None or item.at >= since, f"the log tells of {item.at}, which is before the time that was asked for"
+    )
+    if recovery.way is RecoveryWay.REDELIVER:
+        await provider.redeliver(target, remote_id, item.id)
+    else:
+        held = item.held or await provider.fetch(target, remote_id, item.id)
+        expect(bool(held.body), "the delivery that the log tells of holds nothing")
+    await bench.settled(first)
+
+
 CASES: Mapping[str, Case] = {
     case.__name__: case
     for case in (
@@ -280,6 +308,7 @@ CASES: Mapping[str, Case] = {
         refuses_an_empty_id,
         recognises_only_its_own_url,
         renews_its_lease,
+        tells_what_was_missed,
     )
 }
 """Every case by name. All of them need an empty resource."""

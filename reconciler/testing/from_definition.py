@@ -79,6 +79,8 @@ class DefinitionStandIn:
                 return self._answer(self._meant(route, match), call, match.groupdict())
         if call.method == "GET" and (found := self._looked_up(path)) is not None:
             return _reply(200, self._succeeded(found))
+        if call.method == "GET" and (told := self._permitted(path)) is not None:
+            return told
         self.unknown.append(f"{call.method} {path}")
         return _reply(404, {"message": "no operation is called so"})
 
@@ -183,6 +185,16 @@ class DefinitionStandIn:
                 return document
         return None
 
+    def _permitted(self, path: str) -> Reply | None:
+        """The answer that tells which scopes the credentials have: those that are needed."""
+        root, rule = self.definition.api, self.definition.types[self.type_name].permission
+        if rule is None or root is None or not re.fullmatch(_pattern(urlsplit(root.url).path, rule.path), path):
+            return None
+        document, scopes = dict[str, Json](), list(rule.one_of[:1])
+        if rule.scopes:
+            _put(document, rule.scopes, scopes)
+        return _reply(200, self._succeeded(document), {rule.header.lower(): scopes[0]} if rule.header else {})
+
     def _list(self, call: Call, status: int) -> Reply:
         rows = [self._row(remote_id, values) for remote_id, values in self._objects.items()]
         pages, headers = self.definition.pagination, dict[str, str]()
@@ -254,9 +266,14 @@ def _routes(definition: Definition, type_name: str) -> list[_Route]:
     for name, step in definition.operations_of(type_name).items():
         template = step.path.replace("${path}", definition.types[type_name].path)
         chosen = "webhook_id" if name == "create" else "id"
-        parts = [re.escape(text) if text else _group(word, chosen) for text, word in split(template)]
-        routes.append(_Route(name, step, re.compile(re.escape(root) + "".join(parts))))
+        routes.append(_Route(name, step, re.compile(_pattern(root, template, chosen))))
     return sorted(routes, key=lambda route: -len(route.step.path))
+
+
+def _pattern(root: str, template: str, chosen: str = "id") -> str:
+    """What the paths look like that a template leads to."""
+    parts = [re.escape(text) if text else _group(word, chosen) for text, word in split(template)]
+    return re.escape(root) + "".join(parts)
 
 
 def _group(word: str, chosen: str) -> str:

@@ -6,9 +6,10 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
+from reconciler.core.deliveries import Rebuilt
 from reconciler.core.errors import ErrorKind, TerminalError
-from reconciler.core.model import Observed, ProviderTraits, Secret, SecretOrigin
-from reconciler.core.ports import Answer, Credentials, Registration, Target
+from reconciler.core.model import Observed, ProviderTraits, Secret, SecretOrigin, TypeTraits
+from reconciler.core.ports import Answer, Budget, Credentials, Missed, Registration, Target
 
 Fault = Callable[[str, Target], None]
 """Called before a verb is carried out, with its name; raises what the provider shall answer instead."""
@@ -36,6 +37,12 @@ class MemoryProvider:
     `before` and `after` are asked around each verb and may raise: an error raised by `after` is an answer that was
     lost, for the verb has taken effect. `calls` logs the verbs; `accounts` maps credentials to the account that they
     see, which is their own name unless said otherwise. `lease_end` says until when a webhook made or renewed now lives.
+    `naming` gives the id of a new object where the caller chooses it, and then a create of one that is there overwrites
+    it, as such vendors do. `lacking` maps credentials to the permission that they lack, `budgets` to what is left of
+    their rate limit; `checked` logs the credentials whose permission was asked for.
+
+    `log` has the tries at deliveries by the object's id, newest first, and `held` what each delivery held, by the id of
+    the try; `asked` logs the tries that were to be sent again.
     """
 
     traits: ProviderTraits
@@ -43,6 +50,13 @@ class MemoryProvider:
     before: Fault | None = None
     after: Fault | None = None
     accounts: dict[str, str] = field(default_factory=dict)
+    lacking: dict[str, str] = field(default_factory=dict)
+    budgets: dict[str, Budget] = field(default_factory=dict)
+    checked: list[str] = field(default_factory=list)
+    log: dict[str, list[Missed]] = field(default_factory=dict)
+    held: dict[str, Rebuilt] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    naming: Callable[[Registration], str] | None = None
     calls: list[tuple[str, str]] = field(default_factory=list)
     objects: dict[tuple[str, str, str], dict[str, Held]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -60,7 +74,7 @@ class MemoryProvider:
     async def create(self, target: Target, registration: Registration) -> Answer:
         self._begin("create", target)
         kind = self.traits.types[target.type]
-        remote_id = "slot" if kind.slot else str(next(self._numbers))
+        remote_id = self._named(kind, registration)
         minted = Secret(f"minted-{remote_id}") if self.traits.secret_origin is SecretOrigin.RESPONSE else None
         observed = replace(_observed(remote_id, registration), lease_expires_at=self.lease_end())
         self._place(target)[remote_id] = Held(observed, minted or registration.secret)
@@ -95,6 +109,30 @@ class MemoryProvider:
         self._held(target, remote_id)
         self._end("ping", target)
 
+    async def missed(self, target: Target, remote_id: str, since: float) -> tuple[Missed, ...]:
+        self._begin("missed", target)
+        return tuple(item for item in self.log.get(remote_id, ()) if item.at is None or item.at >= since)
+
+    async def redeliver(self, target: Target, remote_id: str, missed_id: str) -> None:
+        self._begin("redeliver", target)
+        self._tried(remote_id, missed_id)
+        self.asked.append(missed_id)
+        self._end("redeliver", target)
+
+    async def fetch(self, target: Target, remote_id: str, missed_id: str) -> Rebuilt:
+        self._begin("fetch", target)
+        self._tried(remote_id, missed_id)
+        return self.held[missed_id]
+
+    async def missing_permission(self, target: Target) -> str:
+        self.checked.append(target.credentials.name)
+        if self.before:
+            self.before("missing_permission", target)
+        return self.lacking.get(target.credentials.name, "")
+
+    def budget(self, credentials: Credentials) -> Budget | None:
+        return self.budgets.get(credentials.name)
+
     def edit(self, remote_id: str, **changes: object) -> None:
         """Change an object behind the reconciler's back."""
         for place in self.objects.values():
@@ -104,6 +142,11 @@ class MemoryProvider:
     def everything(self) -> Objects:
         """All objects, in any place."""
         return [held for place in self.objects.values() for held in place.values()]
+
+    def _named(self, kind: TypeTraits, registration: Registration) -> str:
+        if self.naming:
+            return self.naming(registration)
+        return "slot" if kind.slot else str(next(self._numbers))
 
     def _account(self, credentials: Credentials) -> str:
         return self.accounts.get(credentials.name, credentials.name)
@@ -118,6 +161,10 @@ class MemoryProvider:
         if held := self._place(target).get(remote_id):
             return held
         raise TerminalError(f"no object {remote_id}", kind=ErrorKind.NOT_FOUND)
+
+    def _tried(self, remote_id: str, missed_id: str) -> None:
+        if missed_id not in {item.id for item in self.log.get(remote_id, ())}:
+            raise TerminalError(f"no delivery {missed_id}", kind=ErrorKind.NOT_FOUND)
 
     def _begin(self, verb: str, target: Target) -> None:
         self.calls.append((verb, target.resource))

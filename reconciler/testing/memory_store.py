@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.core.errors import LeaseLostError, ScopeBoundError, StateError
 from reconciler.core.model import Orphan, Phase, Recorded, Secret, WebhookKey
-from reconciler.core.ports import Lease, Write
+from reconciler.core.ports import Clock, Entry, Lease, Write
+from reconciler.testing.memory_inbox import MemoryInbox
+from reconciler.testing.memory_responses import MemoryResponses
 
 _RETIRED = frozenset({Phase.RETIRING, Phase.TOMBSTONE})
 _KEPT = 2
@@ -27,10 +29,11 @@ class _Scope:
     records: dict[str, Recorded] = field(default_factory=dict)
     orphans: dict[str, Orphan] = field(default_factory=dict)
     base_urls: set[str] = field(default_factory=set)
+    history: dict[str, Entry] = field(default_factory=dict)
 
 
 class MemoryStore:
-    """Records, secrets, slots, orphans and leases in dictionaries; safe for several threads."""
+    """Records, secrets, slots, orphans, leases and the audit log in dictionaries; safe for several threads."""
 
     exists = True
     location = "memory"
@@ -41,6 +44,8 @@ class MemoryStore:
         self._owners: dict[str, str] = {}
         self._slots: dict[str, tuple[str, str]] = {}
         self._addresses: dict[tuple[str, WebhookKey], str] = {}
+        self._responses = MemoryResponses()
+        self._inbox = MemoryInbox()
         self._lock = threading.RLock()
 
     def close(self) -> None:
@@ -75,8 +80,8 @@ class MemoryStore:
         with self._lock:
             return frozenset(self._peek(scope).base_urls)
 
-    def write(self, lease: Lease, writes: Sequence[Write]) -> None:
-        """Insert or replace records, all or none; raises `StateError` when a slot or an address is another's."""
+    def write(self, lease: Lease, writes: Sequence[Write], entries: Sequence[Entry] = ()) -> None:
+        """Insert or replace records and entries, all or none; `StateError` when a slot or an address is another's."""
         with self._lock:
             scope = self._held(lease)
             batch = {write.record.id: write.record for write in writes}
@@ -87,14 +92,31 @@ class MemoryStore:
                 self._list(lease.scope, record)
             for write in writes:
                 self._remember(scope, write)
+            scope.history.update((entry.id, entry) for entry in entries)
 
-    def delete(self, lease: Lease, webhook_id: str, orphans: Sequence[Orphan] = ()) -> None:
+    def delete(
+        self, lease: Lease, webhook_id: str, orphans: Sequence[Orphan] = (), entries: Sequence[Entry] = ()
+    ) -> None:
         with self._lock:
             scope = self._held(lease)
             if webhook_id in scope.records:
                 self._unlist(lease.scope, webhook_id)
                 self._secrets.pop(webhook_id, None)
             scope.orphans.update((orphan.id, orphan) for orphan in orphans)
+            scope.history.update((entry.id, entry) for entry in entries)
+
+    def history(self, scope: str, webhook_id: str = "") -> Iterator[Entry]:
+        with self._lock:
+            kept = sorted(self._peek(scope).history.values(), key=lambda entry: (entry.at, entry.id), reverse=True)
+        return (entry for entry in kept if webhook_id in ("", entry.webhook_id))
+
+    def responses(self, clock: Clock) -> MemoryResponses:
+        """The one cache of answers of this store."""
+        return self._responses
+
+    def inbox(self) -> MemoryInbox:
+        """The deliveries that this store keeps, and their dispatches."""
+        return self._inbox
 
     def secrets(self, webhook_id: str) -> tuple[Secret, ...]:
         with self._lock:
@@ -112,9 +134,11 @@ class MemoryStore:
         with self._lock:
             self._held(lease).orphans[orphan.id] = orphan
 
-    def remove_orphan(self, lease: Lease, orphan_id: str) -> None:
+    def remove_orphan(self, lease: Lease, orphan_id: str, entries: Sequence[Entry] = ()) -> None:
         with self._lock:
-            self._held(lease).orphans.pop(orphan_id, None)
+            scope = self._held(lease)
+            scope.orphans.pop(orphan_id, None)
+            scope.history.update((entry.id, entry) for entry in entries)
 
     def binding(self, scope: str) -> str:
         with self._lock:

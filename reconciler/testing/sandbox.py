@@ -156,7 +156,7 @@ class Sandbox:
 
         Raises `UnknownEventError` where the vendor has no such event, and ValueError where the order makes no sense.
         """
-        return [await self._deliver(delivery) for delivery in self._made(order)]
+        return [await self._deliver(delivery) for delivery in self.made(order)]
 
     def reset(self) -> None:
         """Forget everything: webhooks, requests, deliveries and faults."""
@@ -166,7 +166,8 @@ class Sandbox:
         self.outcomes.clear()
         self.faults.clear()
 
-    def _made(self, order: FireOrder) -> Sequence[Delivery]:
+    def made(self, order: FireOrder) -> Sequence[Delivery]:
+        """The deliveries that `fire` would send. Raises as it does."""
         if (vendor := self.vendors.get(order.provider)) is not None:
             return vendor.deliveries(order.event, order.resource, order.payload)
         if (sender := self._senders.get(order.provider)) is None:

@@ -3,6 +3,8 @@
 Each request that we send, and each answer, is held against the vendor's OpenAPI description where there is one.
 """
 
+from functools import partial
+
 import pytest
 
 from reconciler.core.model import Secret
@@ -15,7 +17,7 @@ from reconciler.providers.http import HttpProvider
 from reconciler.providers.transport import Call, Reply
 from reconciler.testing.contract import CASES, ContractError, Subject, check
 from reconciler.testing.memory_provider import MemoryProvider
-from reconciler.testing.sandbox import ROOTS, SandboxConfig, create_sandbox
+from reconciler.testing.sandbox import ROOTS, FireOrder, SandboxConfig, create_sandbox
 from reconciler.testing.stand_ins import VirtualClock
 from tests.support.catalogue import CATALOGUE
 from tests.support.openapi import VARIABLE, Conformance, Exchange, specs_folder
@@ -56,16 +58,25 @@ class Recorded:
     """
 
     def __init__(self, definition: Definition, clock: VirtualClock) -> None:
+        receiver = Answering(definition, clock.now)
         config = SandboxConfig(
             now=clock.now,
             random_bytes=counting_bytes(),
             forward_to="http://127.0.0.1:1",
-            receiver=Answering(definition, clock.now),
+            receiver=receiver,
             answer_handshakes=False,
         )
-        sandbox = create_sandbox(config)
-        self._inner = HttpTransport(sandbox)
+        self.sandbox = create_sandbox(config)
+        self._receiver = receiver
+        self._inner = HttpTransport(self.sandbox)
         self.exchanges: list[Exchange] = []
+
+    async def miss(self, provider: str, event: str) -> None:
+        """Have the stand-in send a delivery that the receiver refuses."""
+        self._receiver.refusing = True
+        outcomes = await self.sandbox.fire(FireOrder(provider=provider, event=event))
+        assert [outcome.status for outcome in outcomes] == [503]
+        self._receiver.refusing = False
 
     async def send(self, call: Call) -> Reply:
         reply = await self._inner.send(call)
@@ -108,8 +119,15 @@ def subject_of(shipped: Definitions, transport: Recorded, clock: VirtualClock, w
     name, kind, resource, events = where
     token = {"token": Secret(TOKENS.get(name, "token"))}
     credentials = Credentials(name="main", provider=name, fields=token, api_url=f"{ORIGIN}{ROOTS[name]}")
-    provider = HttpProvider(shipped[name], transport, clock.now)
-    return Subject(provider=provider, credentials=credentials, type=kind, resource=resource, events=events, clock=clock)
+    return Subject(
+        provider=HttpProvider(shipped[name], transport, clock.now),
+        credentials=credentials,
+        type=kind,
+        resource=resource,
+        events=events,
+        clock=clock,
+        miss=partial(transport.miss, name),
+    )
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -133,7 +133,7 @@ def test_a_file_is_named_after_its_provider(tmp_path: Path) -> None:
 def test_problems_have_line_and_column(tmp_path: Path) -> None:
     """Every problem of a file comes at once, each with its place and the way out."""
     text = (
-        MINIMAL.format(name="acme").replace("title: Acme\n", "titel: Acme\n").replace("constant, name: made", "batch")
+        MINIMAL.format(name="acme").replace("title: Acme\n", "titel: Acme\n").replace("constant, name: made", "expression")
     )
     path = write(tmp_path, "acme", text + "hooks: {}\n")
 
@@ -141,7 +141,7 @@ def test_problems_have_line_and_column(tmp_path: Path) -> None:
 
     assert any(line.startswith("acme.yaml:3:1: titel: unknown key 'titel' (did you mean 'title'?)") for line in found)
     assert any(line.startswith("acme.yaml:1:1: the key 'title' is missing") for line in found)
-    assert any(line.startswith("acme.yaml:12:19: delivery.event: from 'batch' is reserved") for line in found)
+    assert any(line.startswith("acme.yaml:12:19: delivery.event: from 'expression' is reserved") for line in found)
     assert any(line.startswith("acme.yaml:13:8: hooks: is reserved") for line in found)
     assert len(found) == 4
 

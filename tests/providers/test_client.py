@@ -250,3 +250,38 @@ async def test_closing_twice_is_fine() -> None:
     transport = HttpTransport()
     await transport.aclose()
     await transport.aclose()
+
+
+async def test_connections_are_kept_and_bounded(make: type[HttpTransport]) -> None:
+    """One origin asked twice keeps its connection; many origins have no more than the bound, and all are answered."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async with make(app) as transport:
+        for _ in range(2):
+            await transport.send(Call(method="GET", url="http://one.test/"))
+        assert transport._made == 1
+        for number in range(100):
+            reply = await transport.send(Call(method="GET", url=f"http://host{number}.test/"))
+            assert reply.status == 204
+        assert transport._made == 64
+
+
+async def test_the_proxy_of_the_environment_is_used(make: type[HttpTransport], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`HTTP_PROXY` is asked instead, with or without a scheme, unless `NO_PROXY` names the host."""
+    heads: list[bytes] = []
+
+    async def proxy(request: bytes, writer: Writer) -> None:
+        heads.append(request.split(b"\r\n")[0])
+        await says(OK + b"Content-Length: 2\r\n\r\n{}")(request, writer)
+
+    async with server(proxy) as url:
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        monkeypatch.setenv("http_proxy", url.removeprefix("http://"))
+        async with make() as transport:
+            await transport.send(Call(method="GET", url="http://api.vendor.test/hooks"))
+            with pytest.raises(TransportError, match="no connection"):
+                await transport.send(Call(method="GET", url="http://127.0.0.1:1/hooks"))
+    assert heads == [b"GET http://api.vendor.test/hooks HTTP/1.1"]

@@ -77,9 +77,8 @@ def test_a_reserved_block_is_refused_as_such(path: Path) -> None:
         (("pagination",), "kind", "offset"),
         (("events", "encoder"), "encoder", "table"),
         (("secret", "origin"), "origin", "handshake"),
-        (("verify",), "scheme", "jwt"),
+        (("verify",), "scheme", "hook"),
         (("operations", "create", "body", "format"), "format", "multipart"),
-        (("delivery", "event"), "from", "batch"),
     ],
 )
 def test_a_reserved_variant_is_refused_as_such(path: Path, key: str, value: str) -> None:
@@ -92,7 +91,10 @@ def test_a_reserved_variant_is_refused_as_such(path: Path, key: str, value: str)
 @pytest.mark.parametrize("value", ["maybe", {}, {"scheme": "md5"}, 3, [], {"scheme": ["hmac"]}])
 def test_an_unknown_scheme_is_refused(value: Any) -> None:
     """`verify` is `none` or one of the schemes."""
-    assert refused("github", {("verify",): value})["verify",] == "must be `none`, or hold a `scheme`: hmac or token"
+    assert refused("github", {("verify",): value})["verify",] == (
+        "must be `none`, or hold a `scheme`: "
+        "hmac, token, basic, standard_webhooks, ed25519, ecdsa, rsa, jwt, sns or remote"
+    )
 
 
 def test_a_list_of_steps_is_reserved() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.model import Secret
-from reconciler.providers.traits import delivery_rules, scheme
+from reconciler.providers.delivered import delivery_rules, scheme
 from reconciler.verify.body import DeliveryError
 from reconciler.verify.delivery import Delivery, read_delivery
 from reconciler.verify.request import Request

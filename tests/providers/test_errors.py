@@ -12,6 +12,7 @@ from reconciler.providers.transport import OversizedReplyError, Reply, Transport
 from tests.providers.support import SECRET, TOKENS, provider, registration, reply, target
 
 KINDS = {"github": "repo", "gitlab": "project", "stripe": "account", "telegram": "bot"}
+TYPES = KINDS | {"calendly": "group", "linear": "team", "airtable": "base"}
 DATE = "Tue, 24 Nov 2026 12:00:00 GMT"
 
 
@@ -34,7 +35,7 @@ async def create_fails(name: str, answer: Reply | Exception) -> ProviderError:
     """The error that a create ends in."""
     engine, _ = provider(name, answer)  # type: ignore[arg-type]  # one helper for replies and both errors
     with pytest.raises(ProviderError) as caught:
-        await engine.create(target(name, KINDS[name]), registration("push"))
+        await engine.create(target(name, TYPES[name]), registration("push"))
     return caught.value
 
 
@@ -129,7 +130,7 @@ async def test_a_refusal_has_its_kind(name: str, status: int, body: Any, kind: E
 RETRYABLE = [
     ("github", reply({"message": "slow down"}, 429, retry_after="7"), 7.0, False),
     ("github", reply({"message": "secondary rate limit"}, 403, retry_after="60"), 60.0, False),
-    ("github", reply({"message": "You have exceeded a secondary rate limit"}, 403), None, False),
+    ("github", reply({"message": "You have exceeded a secondary rate limit"}, 403), 60.0, False),
     (
         "github",
         reply({}, 403, x_ratelimit_remaining="0", x_ratelimit_reset="1795521700", date=DATE),
@@ -138,7 +139,21 @@ RETRYABLE = [
     ),
     ("github", reply({}, 429, x_ratelimit_reset="1795521500", date=DATE), 0.0, False),
     ("github", reply({}, 429, x_ratelimit_reset="soon", date=DATE), None, False),
-    ("github", reply({}, 429, x_ratelimit_reset="1795521700"), None, False),
+    ("github", reply({}, 429, x_ratelimit_reset="1790003600"), 3600.0, False),
+    ("github", reply({}, 429, x_ratelimit_remaining="7", x_ratelimit_reset="1790003600"), None, False),
+    ("github", reply({}, 502, x_ratelimit_remaining="0", x_ratelimit_reset="1790003600"), None, True),
+    ("calendly", reply({}, 429, x_ratelimit_remaining="0", x_ratelimit_reset="60"), 60.0, False),
+    (
+        "linear",
+        reply(
+            {"errors": [{"message": "slow", "extensions": {"code": "RATELIMITED"}}]},
+            400,
+            x_ratelimit_requests_remaining="0",
+            x_ratelimit_requests_reset="1790000030500",
+        ),
+        30.5,
+        False,
+    ),
     ("github", reply({}, 503, retry_after="Tue, 24 Nov 2026 12:00:30 GMT", date=DATE), 30.0, True),
     ("github", reply({}, 503, retry_after="-5"), None, True),
     ("github", reply({}, 503, retry_after="\u0663"), None, True),
@@ -162,6 +177,31 @@ async def test_what_may_work_later_says_when(name: str, answer: Reply, after: fl
     assert isinstance(error, RetryableError)
     assert error.after == after
     assert error.uncertain is uncertain
+
+
+THROTTLED = [
+    ("github", reply({"message": "slow down"}, 429), True),
+    ("github", reply({"message": "slow down"}, 403, retry_after="7"), True),
+    ("github", reply({"message": "API rate limit exceeded"}, 403, x_ratelimit_remaining="0"), True),
+    ("github", reply({"message": "You have exceeded a secondary rate limit"}, 403), True),
+    ("github", reply({"message": "unavailable"}, 503, retry_after="7"), False),
+    ("gitlab", reply(b"Retry later", 429, retry_after="30"), True),
+    ("gitlab", reply({"message": {"error": "This endpoint has been requested too many times."}}, 429), False),
+    ("stripe", reply(stripe("Too many requests", code="rate_limit"), 429), True),
+    ("stripe", reply(stripe("This object cannot be accessed right now", code="lock_timeout"), 429), False),
+    ("telegram", reply(telegram(429, "Too Many Requests: retry after 5", retry_after=5), 200), True),
+    ("linear", reply({"errors": [{"message": "slow", "extensions": {"type": "ratelimited"}}]}, 400), True),
+    ("airtable", reply({"error": "Rate limit exceeded"}, 429), True),
+]
+
+
+@pytest.mark.parametrize(("name", "answer", "throttled"), THROTTLED)
+async def test_a_rate_limit_is_told_from_other_failures_that_pass(name: str, answer: Reply, throttled: bool) -> None:
+    """What refuses for the rate of all calls is throttled; a busy object, a busy endpoint and an outage are not."""
+    error = await create_fails(name, answer)
+
+    assert isinstance(error, RetryableError)
+    assert error.throttled is throttled
 
 
 @pytest.mark.parametrize("sent", [True, False])

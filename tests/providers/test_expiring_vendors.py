@@ -10,8 +10,8 @@ import pytest
 
 from reconciler.core.model import Secret
 from reconciler.providers.client import HttpTransport
+from reconciler.providers.delivered import delivery_rules, handshakes, scheme
 from reconciler.providers.http import HttpProvider
-from reconciler.providers.traits import delivery_rules, handshakes, scheme
 from reconciler.testing.sandbox import ROOTS, FireOrder, SandboxConfig, create_sandbox
 from reconciler.verify.body import DeliveryError
 from reconciler.verify.delivery import Delivery, events_in, read_delivery

@@ -13,8 +13,8 @@ import pytest
 
 from reconciler.core.model import Secret
 from reconciler.providers.client import HttpTransport
+from reconciler.providers.delivered import delivery_rules, scheme
 from reconciler.providers.http import HttpProvider
-from reconciler.providers.traits import delivery_rules, scheme
 from reconciler.testing.sandbox import ROOTS, FireOrder, SandboxConfig, create_sandbox
 from reconciler.verify.delivery import Delivery, read_delivery
 from reconciler.verify.request import Request

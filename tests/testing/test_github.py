@@ -338,3 +338,62 @@ async def test_a_path_that_the_api_does_not_have_is_not_found(
     recorder.exchanges.clear()
 
     assert (answer.status_code, answer.json()["message"]) == (404, "Not Found")
+
+
+async def test_a_list_that_did_not_change_is_answered_with_304(github: httpx.AsyncClient) -> None:
+    """The ETag depends on the body and on who asks; a 304 has no body and does not count against the limit."""
+    await created(github)
+    first = await github.get(HOOKS)
+    same = await github.get(HOOKS, headers={"If-None-Match": f'"other", {first.headers["etag"]}'})
+    other = await github.get(
+        HOOKS, headers={"If-None-Match": first.headers["etag"], "Authorization": "Bearer somebody-else"}
+    )
+    await created(github, config={"url": "https://hooks.acme.dev/webhooks/github/2"}, events=["issues"])
+    changed = await github.get(HOOKS, headers={"If-None-Match": first.headers["etag"]})
+
+    assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert same.headers["x-ratelimit-remaining"] == first.headers["x-ratelimit-remaining"]
+    assert other.status_code == changed.status_code == 200
+    assert other.json() == first.json()
+    assert len(changed.json()) == 2
+
+
+@pytest.mark.parametrize(
+    ("token", "told"),
+    [
+        ("t0ken", "admin:org_hook, admin:repo_hook"),
+        ("t0ken/scopes=user,gist", "gist, user"),
+        ("t0ken/scopes=", ""),
+        ("github_pat_t0ken", None),
+    ],
+)
+async def test_a_classic_token_tells_its_scopes_and_a_fine_grained_one_does_not(
+    github: httpx.AsyncClient, token: str, told: str | None
+) -> None:
+    """`X-OAuth-Scopes` is in the answer to `GET /user`."""
+    answer = await github.get("/github/user", headers={"Authorization": f"Bearer {token}"})
+
+    assert (answer.status_code, answer.json()["login"]) == (200, "octocat")
+    assert answer.headers.get("x-oauth-scopes") == told
+
+
+@pytest.mark.parametrize(
+    ("scopes", "statuses"),
+    [
+        ("read:repo_hook", (200, 404, 404)),
+        ("write:repo_hook", (200, 201, 404)),
+        ("public_repo", (200, 201, 204)),
+        ("user", (404, 404, 404)),
+    ],
+)
+async def test_webhooks_are_hidden_from_a_token_without_the_scope(
+    github: httpx.AsyncClient, scopes: str, statuses: tuple[int, int, int]
+) -> None:
+    """Reading, writing and deleting need each their own; what may not be done is not found."""
+    hook = await created(github)
+    by = {"Authorization": f"Bearer t0ken/scopes={scopes}"}
+    body = wish("https://hooks.acme.dev/webhooks/github/2", events=["issues"])
+    read, written = await github.get(HOOKS, headers=by), await github.post(HOOKS, json=body, headers=by)
+    deleted = await github.delete(f"{HOOKS}/{hook['id']}", headers=by)
+
+    assert (read.status_code, written.status_code, deleted.status_code) == statuses

@@ -259,3 +259,20 @@ async def test_a_test_delivery_is_made_while_the_caller_waits(
     assert (bad.status_code, strange.status_code) == (422, 400)
     assert rest == [422, 422, 422, 429]
     assert (await gitlab.post(f"{path}/push_events")).status_code == 201
+
+
+async def test_a_token_tells_its_scopes_and_is_refused_beyond_them(clock: Clock) -> None:
+    """Any token may ask about itself; webhooks are read with `read_api` and written with `api`."""
+    access = {"gitlab": Access(scopes={"reader": frozenset({"read_api"}), "user": frozenset({"read_user"})})}
+    sandbox = create_sandbox(SandboxConfig(now=clock, random_bytes=counting_bytes(), access=access))
+    own = "/gitlab/api/v4/personal_access_tokens/self"
+    async with httpx.AsyncClient(transport=SandboxTransport(sandbox), base_url="http://sandbox.test") as api:
+        nobody = await api.get(own)
+        told = [(await api.get(own, headers={"PRIVATE-TOKEN": name})).json()["scopes"] for name in ("any", "user")]
+        read = [(await api.get(HOOKS, headers={"PRIVATE-TOKEN": name})).status_code for name in ("reader", "user")]
+        written = await api.post(HOOKS, json={"url": "https://hooks.acme.dev/1"}, headers={"PRIVATE-TOKEN": "reader"})
+
+    assert nobody.status_code == 401
+    assert told == [["api"], ["read_user"]]
+    assert read == [200, 403]
+    assert (written.status_code, written.json()["error"], written.json()["scope"]) == (403, "insufficient_scope", "api")

@@ -36,7 +36,8 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 class Block(BaseModel):
     """A part of a definition: immutable, strict, and closed to unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    # Built when a whole definition is first read: blocks are parts of it, and need no validator of their own.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 class Source(Block):

@@ -95,7 +95,10 @@ class Body(Block):
 
 
 class Step(Block):
-    """One call. Without `expect` every 2xx status is a success."""
+    """One call. Without `expect` every 2xx status is a success.
+
+    `conditional` tells that the provider gives a GET an `ETag`, and answers 304 to it as long as nothing changed.
+    """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: Template
@@ -103,7 +106,14 @@ class Step(Block):
     headers: dict[HeaderName, Template] = Field(default_factory=dict)
     body: Body | None = None
     expect: Items[Status] = ()
+    conditional: bool = False
     source: Source | None = None
+
+    @model_validator(mode="after")
+    def _changes_nothing(self) -> Step:
+        if self.conditional and self.method != "GET":
+            raise ValueError("only a GET can be `conditional`")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -202,8 +212,22 @@ Pagination = Annotated[
 ]
 
 
-Kind = Literal["retryable", "auth", "forbidden", "not_found", "exists", "limit", "invalid", "unsupported", "bad_answer"]
-"""`retryable`, or a value of `core.errors.ErrorKind`."""
+Kind = Literal[
+    "retryable",
+    "throttled",
+    "auth",
+    "forbidden",
+    "not_found",
+    "exists",
+    "limit",
+    "invalid",
+    "unsupported",
+    "bad_answer",
+]
+"""`retryable`, `throttled` (retryable, and all calls of the credential had better wait), or an `ErrorKind` of core."""
+
+LATER = frozenset({"retryable", "throttled"})
+"""The kinds that may work later."""
 
 
 class HeaderCondition(Block):
@@ -214,18 +238,24 @@ class HeaderCondition(Block):
 
 
 class ErrorRule(Block):
-    """One class of errors: the statuses it may have, and conditions on the answer; all given ones must hold."""
+    """One class of errors: the statuses it may have, and conditions on the answer; all given ones must hold.
+
+    `after` is how many seconds to wait where the answer does not tell it.
+    """
 
     status: Items[Status] = ()
     body: Expression | None = None
     header: HeaderCondition | None = None
     kind: Kind
+    after: Annotated[int, Field(ge=0)] | None = None
     source: Source | None = None
 
     @model_validator(mode="after")
     def _has_condition(self) -> ErrorRule:
         if not self.status and self.body is None and self.header is None:
             raise ValueError("an error rule needs at least one of status, body, header")
+        if self.after is not None and self.kind not in LATER:
+            raise ValueError("`after` belongs to the kinds `retryable` and `throttled`")
         return self
 
 

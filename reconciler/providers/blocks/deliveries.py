@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from reconciler.core.model import Json, SecretOrigin
-from reconciler.providers.blocks.base import Block, Expression, HeaderName, Items, Source, Template, reserving
+from reconciler.providers.blocks.base import Block, Expression, HeaderName, Items, Name, Source, Template, reserving
+from reconciler.providers.blocks.places import Place
 from reconciler.providers.blocks.resources import EventName
-from reconciler.verify.hmac_signature import Algorithm, Encoding
-from reconciler.verify.keys import KeyEncoding
+from reconciler.providers.rendering import placeholders
+from reconciler.verify.encodings import Algorithm, Encoding
 
 
 class SecretRule(Block):
@@ -21,85 +23,6 @@ class SecretRule(Block):
     ]
     path: Expression | None = None
     source: Source | None = None
-
-
-class SignatureList(Block):
-    """A header of `key=value` pairs: the keys of signatures and of the timestamp, and its tolerance in seconds."""
-
-    signature: Annotated[str, StringConstraints(min_length=1)]
-    timestamp: Annotated[str, StringConstraints(min_length=1)]
-    separator: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ","
-    tolerance: Annotated[int, Field(ge=1, le=3600)] = 300
-
-
-class TimestampHeader(Block):
-    """A header of its own that holds the signed timestamp (UNIX seconds), and its tolerance in seconds."""
-
-    header: HeaderName
-    tolerance: Annotated[int, Field(ge=1, le=3600)] = 300
-
-
-class HmacVerify(Block):
-    """An HMAC in a header; `message` is what is signed, from `${body}` and `${timestamp}`.
-
-    `key` says how the secret spells the key.
-    """
-
-    scheme: Literal["hmac"]
-    header: HeaderName
-    algorithm: Annotated[Algorithm, Field(strict=False)]
-    encoding: Annotated[Encoding, Field(strict=False)] = Encoding.HEX
-    prefix: str = ""
-    message: Template = "${body}"
-    list: SignatureList | None = None
-    timestamp: TimestampHeader | None = None
-    key: Annotated[KeyEncoding, Field(strict=False)] = KeyEncoding.TEXT
-    source: Source | None = None
-
-
-class BodyToken(Block):
-    """The key of the JSON body that holds the secret, or of every item of the list at `each`.
-
-    It is checked in each of them, and taken out before the body is handed on or logged.
-    """
-
-    key: Annotated[str, StringConstraints(min_length=1, max_length=100)]
-    each: Expression | None = None
-
-
-class TokenVerify(Block):
-    """The secret itself, in a header or in the body."""
-
-    scheme: Literal["token"]
-    header: HeaderName | None = None
-    body: BodyToken | None = None
-    source: Source | None = None
-
-    @model_validator(mode="after")
-    def _one_place(self) -> TokenVerify:
-        if (self.header is None) == (self.body is None):
-            raise ValueError("a token is in a `header` or in the `body`")
-        return self
-
-
-def _written_out(value: Json) -> Json:
-    if value is None:
-        raise ValueError("is empty: where deliveries carry no proof, write `verify: none`")
-    if _verify_tag(value) not in ("none", "hmac", "token"):
-        raise ValueError("must be `none`, or hold a `scheme`: hmac or token")
-    return value
-
-
-def _verify_tag(value: Json) -> Json:
-    return value.get("scheme") if isinstance(value, dict) else value
-
-
-Verify = Annotated[
-    Annotated[Literal["none"], Tag("none")] | Annotated[HmacVerify, Tag("hmac")] | Annotated[TokenVerify, Tag("token")],
-    Discriminator(_verify_tag),
-    BeforeValidator(_written_out),
-    reserving("scheme", ("standard_webhooks", "ed25519", "ecdsa", "rsa", "jwt", "basic", "remote", "hook")),
-]
 
 
 class HeaderEventRule(Block):
@@ -151,42 +74,112 @@ class IdRuleBlock(Block):
     path: Expression | None = None
 
 
-class Place(Block):
-    """Where a handshake holds a text: a query parameter, or a JMESPath of the JSON body."""
+Fill = Annotated[Template, StringConstraints(max_length=500)]
+"""Text of a reply, with the names of `values` and `digests`, `${url}` and `${verify_token}` in it."""
 
+
+class Condition(Block):
+    """What tells a handshake from a delivery: the method, text in a place, and `equals` where that is given."""
+
+    method: Literal["GET", "HEAD", "OPTIONS", "POST"] | None = None
+    header: HeaderName | None = None
     query: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
     body: Expression | None = None
+    equals: Annotated[str, StringConstraints(min_length=1, max_length=200)] | int | None = None
 
     @model_validator(mode="after")
-    def _one_place(self) -> Place:
-        if (self.query is None) == (self.body is None):
-            raise ValueError("give either `query` or `body`")
+    def _something(self) -> Condition:
+        places = sum(place is not None for place in (self.header, self.query, self.body))
+        if places > 1 or (places == 0 and self.method is None):
+            raise ValueError("give a `method`, or one of `header`, `query` and `body`, or both")
+        if self.equals is not None and places == 0:
+            raise ValueError("`equals` needs one of `header`, `query` and `body`")
         return self
 
 
-class Condition(Place):
-    """What tells a handshake from a delivery: text in this place, and `equals` where that is given."""
+class ReplyDigest(Block):
+    """A hash of `of`, keyed with the secret unless said otherwise."""
 
-    equals: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    of: Fill
+    algorithm: Annotated[Algorithm, Field(strict=False)] = Algorithm.SHA256
+    encoding: Annotated[Encoding, Field(strict=False)] = Encoding.HEX
+    prefix: str = ""
+    keyed: bool = True
+
+
+class HandshakeReply(Block):
+    """What is answered: `text`, or a JSON object, or nothing but a status and headers."""
+
+    status: Literal[200, 201, 202, 204] = 200
+    text: Fill | None = None
+    json_fields: dict[str, Fill | int | bool] | None = Field(default=None, alias="json")
+    headers: dict[HeaderName, Fill] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_body(self) -> HandshakeReply:
+        if self.text is not None and self.json_fields is not None:
+            raise ValueError("give `text` or `json`")
+        return self
 
 
 class Handshake(Block):
-    """A request that the provider sends to see whether we are there; the reply echoes a text of it.
+    """A request that the provider sends to see whether we are there, and the reply.
 
     With `proved` it is signed as deliveries are, and answered only where that holds.
     """
 
     when: Condition
-    echo: Place
+    echo: Place | None = None
     media_type: Literal["text/plain"] = "text/plain"
     proved: bool = True
+    token: Place | None = None
+    values: dict[Name, Place] = Field(default_factory=dict)
+    digests: dict[Name, ReplyDigest] = Field(default_factory=dict)
+    reply: HandshakeReply | None = None
+    capture: Place | None = None
+    confirm: Literal["sns"] | None = None
     source: Source | None = None
+
+    @model_validator(mode="after")
+    def _answered(self) -> Handshake:
+        if sum(way is not None for way in (self.echo, self.reply, self.confirm)) != 1:
+            raise ValueError("give one of `echo`, `reply` and `confirm`")
+        if self.confirm and not self.proved:
+            raise ValueError("what is confirmed must be `proved`")
+        if self.capture and self.proved:
+            raise ValueError("a secret that is told only now proves nothing yet: write `proved: false`")
+        self._filled()
+        return self
+
+    def _filled(self) -> None:
+        """Names that nothing would fill."""
+        known = {*self.values, "url", "verify_token"}
+        for digest in self.digests.values():
+            _known([digest.of], known)
+        reply = self.reply or HandshakeReply()
+        texts = (reply.text, reply.json_fields, reply.headers)
+        _known(texts, known | self.digests.keys())
+
+
+def _known(template: Json, names: AbstractSet[str]) -> None:
+    for name in sorted(placeholders(template) - names):
+        raise ValueError(f"nothing fills ${{{name}}} here; known are {', '.join(sorted(names))}")
 
 
 class Delivery(Block):
-    """Where a delivery tells its event and its id (the first rule that finds one), and its media types."""
+    """Where a delivery tells its event and its id (the first rule that finds one), and its media types.
+
+    `batch` is the path of the list of parts, where one request tells of several things: `event` is then looked for in
+    each. `encodings` are the content encodings that the vendor uses, `max_body` is the longest body in bytes. `refusal`
+    is the status for whatever is not taken, `accepted` that for what is kept, for vendors that look at them.
+    """
 
     content_types: Items[Annotated[str, StringConstraints(pattern=r"^[a-z0-9.+-]+/[a-z0-9.+-]+$")]] = ()
-    event: Annotated[EventRuleBlock, reserving("from", ("batch", "expression"))]
+    batch: Expression | None = None
+    event: Annotated[EventRuleBlock, reserving("from", ("expression",))]
     id: Items[IdRuleBlock] = ()
+    encodings: Items[Literal["gzip"]] = ()
+    max_body: Annotated[int, Field(ge=1024, le=26_214_400)] | None = None
+    refusal: Literal[400, 401, 403, 404] = 404
+    accepted: Literal[200, 201, 202, 204] = 200
     source: Source | None = None

@@ -7,8 +7,20 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from reconciler.core.model import Json
-from reconciler.providers.blocks.base import Block, Expression, Items, Name, Reserved, Source, Template, Text, reserving
+from reconciler.providers.blocks.base import (
+    Block,
+    Expression,
+    HeaderName,
+    Items,
+    Name,
+    Reserved,
+    Source,
+    Template,
+    Text,
+    reserving,
+)
 from reconciler.providers.blocks.calls import Operations
+from reconciler.providers.blocks.recovery import Recover
 
 EventName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.*:/-]+$", max_length=200)]
 JsonSchema = dict[str, Any]
@@ -95,11 +107,32 @@ class Lease(Block):
         return self
 
 
+class Permission(Block):
+    """Which scopes credentials have, for a vendor that tells them in the answer to one GET of `path`.
+
+    They are in a `header`, with commas or spaces between them, or a list at `scopes` of the body. `one_of` are those
+    of which one is enough, or may be; the first is the one to ask for. An answer that tells none says nothing.
+    """
+
+    path: Template
+    header: HeaderName | None = None
+    scopes: Expression | None = None
+    one_of: Annotated[Items[Text], Field(min_length=1)]
+    source: Source | None = None
+
+    @model_validator(mode="after")
+    def _told_once(self) -> Permission:
+        if (self.header is None) == (self.scopes is None):
+            raise ValueError("give one of `header` and `scopes`")
+        return self
+
+
 class Type(Block):
     """One kind of resource. `path` is what `${path}` stands for in operations.
 
     `events` and `options` are added to the provider's, `operations` replace them one by one, `lease` that of
-    `lifecycle`.
+    `lifecycle`, `recover` the provider's. `permission` is how to find out whether credentials may manage webhooks of
+    this type.
     """
 
     title: Text
@@ -107,8 +140,10 @@ class Type(Block):
     resource: Resource
     events: dict[EventName, Text] = Field(default_factory=dict)
     options: dict[Name, Option] = Field(default_factory=dict)
-    operations: Operations = Operations()
+    operations: Operations = Operations.model_construct()
     lease: Lease | None = None
+    recover: Recover | None = None
+    permission: Permission | None = None
     source: Source | None = None
 
 
@@ -168,10 +203,28 @@ class UrlLimits(Block):
     ports: Items[Annotated[int, Field(ge=1, le=65535)]] = ()
 
 
+class Rate(Block):
+    """What is left of the rate limit, in headers of the answers: `remaining` calls of `limit`, until `reset`.
+
+    `reset_is` tells how that time is written: UNIX seconds, UNIX milliseconds, or seconds from now.
+    """
+
+    remaining: HeaderName
+    reset: HeaderName
+    reset_is: Literal["epoch", "epoch_milliseconds", "seconds"] = "epoch"
+    limit: HeaderName | None = None
+    source: Source | None = None
+
+
 class Limits(Block):
-    """How many webhooks a resource takes, in all and per event, and which URLs the provider calls."""
+    """How many webhooks a resource takes, in all and per event, and which URLs the provider calls.
+
+    `concurrency` is how many requests of one credential the vendor takes at a time, `rate` how it tells its rate limit.
+    """
 
     per_resource: Annotated[int, Field(ge=1)] | None = None
     per_event: Annotated[int, Field(ge=1)] | None = None
-    url: UrlLimits = UrlLimits()
+    concurrency: Annotated[int, Field(ge=1)] | None = None
+    rate: Rate | None = None
+    url: UrlLimits = UrlLimits.model_construct()
     source: Source | None = None

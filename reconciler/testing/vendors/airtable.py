@@ -1,9 +1,9 @@
 """A stand-in of Airtable's webhooks API; mounted where `/v0` is.
 
 Written from Airtable's Web API reference: "Webhooks overview", "Create a webhook", "List webhooks", "Delete a webhook",
-"Refresh a webhook", "Enable/disable webhook notifications", "List webhook payloads", "Webhooks specification" and
-"Webhooks payload", and from pyAirtable's models. Not made: notifications that are sent again after a failure, the limit
-of 5 requests per second, and the separate limits of OAuth integrations.
+"Refresh a webhook", "Enable/disable webhook notifications", "List webhook payloads", "Webhooks specification",
+"Webhooks payload" and "Get user ID & scopes", and from pyAirtable's models. Not made: notifications that are sent again
+after a failure, the limit of 5 requests per second, and the separate limits of OAuth integrations.
 """
 
 from __future__ import annotations
@@ -92,6 +92,7 @@ class Airtable:
                 Route(f"{one}/refresh", self._refresh, methods=["POST"]),
                 Route(f"{one}/enableNotifications", self._enable, methods=["POST"]),
                 Route(f"{one}/payloads", self._payloads, methods=["GET"]),
+                Route("/meta/whoami", self._whoami, methods=["GET"]),
             ],
             exception_handlers={Refusal: refused, HTTPException: _no_such_route},
         )
@@ -139,6 +140,11 @@ class Airtable:
         self._webhooks.clear()
 
     # -- the API -----------------------------------------------------------------------------------------------------
+
+    async def _whoami(self, request: Request) -> Response:
+        scopes = self._access.scopes_of(self._authenticated(request), frozenset())
+        # Only OAuth tokens tell their scopes: here, those of which scopes are known.
+        return JSONResponse({"id": "usr00000000000000"} | ({"scopes": sorted(scopes)} if scopes else {}))
 
     async def _list(self, request: Request) -> Response:
         base = self._enter(request)
@@ -203,14 +209,19 @@ class Airtable:
 
     # -- rules -------------------------------------------------------------------------------------------------------
 
-    def _enter(self, request: Request) -> str:
+    def _authenticated(self, request: Request) -> str:
         token = bearer(request, "bearer")
         if not token:
             raise _refusal(401, "AUTHENTICATION_REQUIRED", "Authentication required")
         if not self._access.token(token):
             raise _refusal(401, "UNAUTHORIZED", "Invalid authentication token")
+        return token
+
+    def _enter(self, request: Request) -> str:
+        token = self._authenticated(request)
+        scopes = self._access.scopes_of(token, frozenset())
         base: str = request.path_params["base"]
-        if not self._access.resource(base):
+        if (scopes and "webhook:manage" not in scopes) or not self._access.resource(base):
             message = "Invalid permissions, or the requested model was not found."
             raise _refusal(403, "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND", message)
         return base

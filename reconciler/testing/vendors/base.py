@@ -99,14 +99,26 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """Which tokens and resources a stand-in knows; None stands for any. Resources are compared in lower case."""
+    """Which tokens and resources a stand-in knows; None stands for any. Resources are compared in lower case.
+
+    `scopes` says what a token may do, at vendors whose tokens have scopes. A token may spell its scopes itself, as
+    `anything/scopes=repo,user`, for sandboxes in another process. One of which nothing is said has those it needs.
+    """
 
     tokens: frozenset[str] | None = None
     resources: frozenset[str] | None = None
+    scopes: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def token(self, token: str) -> bool:
         """Whether the vendor would accept `token`."""
         return bool(token) and (self.tokens is None or token in self.tokens)
+
+    def scopes_of(self, token: str, usual: frozenset[str]) -> frozenset[str]:
+        """The scopes of `token`; `usual` where nothing is said of it."""
+        if token in self.scopes:
+            return self.scopes[token]
+        _, spelt, told = token.partition("/scopes=")
+        return frozenset(filter(None, told.split(","))) if spelt else usual
 
     def resource(self, name: str) -> bool:
         """Whether the resource exists for whoever asks."""

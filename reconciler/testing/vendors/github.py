@@ -1,7 +1,8 @@
 """A stand-in of GitHub's webhook API for repositories and organisations.
 
 Written from GitHub's REST reference ("Repository webhooks", "Organization webhooks", "Pagination", "Rate limits"),
-its OpenAPI description, and "Webhook events and payloads" and "Validating webhook deliveries".
+its OpenAPI description, "Scopes for OAuth apps", "Best practices for using the REST API" (conditional requests), and
+"Webhook events and payloads" and "Validating webhook deliveries".
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from starlette.applications import Starlette
@@ -35,10 +37,14 @@ from reconciler.testing.vendors.base import (
     page_of,
     refused,
 )
+from reconciler.testing.vendors.github_deliveries import Log
 from reconciler.testing.vendors.github_hooks import Hook
 
 HOOKS_PER_EVENT = 20
 REQUESTS_PER_HOUR = 5000
+USUAL_SCOPES = frozenset({"admin:org_hook", "admin:repo_hook"})
+FINE_GRAINED = "github_pat_"
+"""How tokens begin that have permissions instead of scopes, and tell neither."""
 
 
 class GitHub:
@@ -53,8 +59,13 @@ class GitHub:
         self._hooks: dict[int, Hook] = {}
         self._last_id = 0
         self._spent: dict[int, int] = {}
+        self._log = Log(surroundings)
         self.app = Starlette(
-            routes=[*self._routes("/repos/{owner}/{repo}"), *self._routes("/orgs/{owner}")],
+            routes=[
+                *self._routes("/repos/{owner}/{repo}"),
+                *self._routes("/orgs/{owner}"),
+                Route("/user", self._user, methods=["GET"]),
+            ],
             exception_handlers={Refusal: refused, HTTPException: hooks.no_such_route},
         )
 
@@ -69,6 +80,9 @@ class GitHub:
             Route(f"{one}/config", self._get_config, methods=["GET"]),
             Route(f"{one}/config", self._update_config, methods=["PATCH"]),
             Route(f"{one}/pings", self._ping, methods=["POST"]),
+            Route(f"{one}/deliveries", self._list_tries, methods=["GET"]),
+            Route(f"{one}/deliveries/{{delivery_id}}", self._get_try, methods=["GET"]),
+            Route(f"{one}/deliveries/{{delivery_id}}/attempts", self._try_again, methods=["POST"]),
         ]
         return routes if prefix.startswith("/orgs") else [*routes, Route(f"{one}/tests", self._test, methods=["POST"])]
 
@@ -103,6 +117,7 @@ class GitHub:
         hook = self._hooks.get(int(outcome.delivery.webhook_id))
         if hook is None:
             return
+        self._log.note(outcome)
         if outcome.accepted:
             hook.last_response = {"code": outcome.status, "status": "active", "message": "OK"}
         else:
@@ -112,6 +127,7 @@ class GitHub:
     def reset(self) -> None:
         self._hooks.clear()
         self._spent.clear()
+        self._log.clear()
 
     # -- the API -----------------------------------------------------------------------------------------------------
 
@@ -125,7 +141,13 @@ class GitHub:
         relations |= {"first": 1} if page.number > 1 else {}
         if relations:
             headers["Link"] = link_header(request, page, relations)
-        return JSONResponse(page.cut(shown), headers=headers)
+        return self._conditional(request, JSONResponse(page.cut(shown)), headers)
+
+    async def _user(self, request: Request) -> Response:
+        token = self._authenticated(request)
+        headers = {} if token.startswith(FINE_GRAINED) else {"X-OAuth-Scopes": ", ".join(sorted(self._scopes(token)))}
+        user = {"login": "octocat", "id": 1, "type": "User", "site_admin": False, "name": "The Octocat"}
+        return JSONResponse(user, headers={**self._headers(), **headers, "X-Accepted-OAuth-Scopes": ""})
 
     async def _create(self, request: Request) -> Response:
         owner = self._enter(request)
@@ -194,10 +216,26 @@ class GitHub:
             task = BackgroundTask(self._around.deliver, self._event(hook, "push", "", None, None))
         return Response(status_code=204, headers=self._headers(), background=task)
 
+    async def _list_tries(self, request: Request) -> Response:
+        rows, link = self._log.page(request, self._find(request).id)
+        return JSONResponse(rows, headers={**self._headers(), **({"Link": link} if link else {})})
+
+    async def _get_try(self, request: Request) -> Response:
+        found = self._log.find(self._find(request).id, request.path_params["delivery_id"])
+        return JSONResponse(self._log.whole(found), headers=self._headers())
+
+    async def _try_again(self, request: Request) -> Response:
+        hook = self._find(request)
+        delivery = self._log.find(hook.id, request.path_params["delivery_id"]).delivery
+        headers = {**delivery.headers, **signatures(hook.config.get("secret", ""), delivery.body)}
+        again = replace(delivery, url=hook.config["url"], headers=headers)
+        task = BackgroundTask(self._around.deliver, again)
+        return JSONResponse({}, 202, self._headers(), background=task)
+
     # -- rules -------------------------------------------------------------------------------------------------------
 
-    def _enter(self, request: Request) -> str:
-        """The resource that an allowed request is about."""
+    def _authenticated(self, request: Request) -> str:
+        """The token of a request that may be made."""
         if not request.headers.get("user-agent"):
             raise hooks.refusal(403, "Request forbidden by administrative rules. Please send a User-Agent header.")
         token = bearer(request, "bearer", "token", "basic")
@@ -206,8 +244,27 @@ class GitHub:
         if not self._access.token(token):
             raise hooks.refusal(401, "Bad credentials")
         self._spend()
+        return token
+
+    def _scopes(self, token: str) -> frozenset[str]:
+        return self._access.scopes_of(token, USUAL_SCOPES)
+
+    def _conditional(self, request: Request, answer: Response, headers: dict[str, str]) -> Response:
+        """The answer with its validator, or 304, which does not count, where the client has it already."""
+        by = request.headers.get("authorization", "").encode()
+        etag = f'W/"{hashlib.sha256(by + bytes(answer.body)).hexdigest()}"'
+        if etag in {part.strip() for part in request.headers.get("if-none-match", "").split(",")}:
+            self._refund()
+            return Response(status_code=304, headers={**self._headers(), "ETag": etag})
+        answer.headers.update({**headers, "ETag": etag, "Vary": "Accept, Authorization, Cookie"})
+        return answer
+
+    def _enter(self, request: Request) -> str:
+        """The resource that an allowed request is about."""
+        token = self._authenticated(request)
         owner = "/".join(request.path_params[part] for part in ("owner", "repo") if part in request.path_params)
-        if not self._access.resource(owner):
+        scoped = token.startswith(FINE_GRAINED) or hooks.allowed(request.method, owner, self._scopes(token))
+        if not (scoped and self._access.resource(owner)):
             raise hooks.refusal(404, "Not Found", self._headers())
         return owner
 
@@ -240,6 +297,9 @@ class GitHub:
         if self._spent.get(hour, 0) >= self._hourly:
             raise hooks.refusal(403, "API rate limit exceeded for user ID 1.", self._headers())
         self._spent = {hour: self._spent.get(hour, 0) + 1}
+
+    def _refund(self) -> None:
+        self._spent = {hour: spent - 1 for hour, spent in self._spent.items()}
 
     def _headers(self) -> dict[str, str]:
         hour = int(self._around.now()) // 3600

@@ -103,6 +103,18 @@ def config(value: Json) -> dict[str, str]:
     return {**settings, "secret": str(value["secret"])} if value.get("secret") else settings
 
 
+def allowed(method: str, owner: str, scopes: Iterable[str]) -> bool:
+    """Whether scopes are enough for a request about webhooks of `owner` ("Scopes for OAuth apps")."""
+    if "/" not in owner:
+        return not {"admin:org_hook", "repo"}.isdisjoint(scopes)
+    enough = {"repo", "public_repo", "admin:repo_hook"}
+    if method != "DELETE":
+        enough |= {"write:repo_hook"}
+    if method == "GET":
+        enough |= {"read:repo_hook"}
+    return not enough.isdisjoint(scopes)
+
+
 def same_place(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     """Whether two configs deliver the same thing to the same place."""
     return all(one[key] == other[key] for key in ("url", "content_type"))

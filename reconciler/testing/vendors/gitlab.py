@@ -1,13 +1,14 @@
 """A stand-in of GitLab's webhook API for projects and groups; mounted where `/api/v4` is.
 
-Written from GitLab's "Project webhooks API", "Group webhooks API", "REST API" (pagination, namespaced paths),
-"Webhooks" and "Webhook events", and from its OpenAPI description.
+Written from GitLab's "Project webhooks API", "Group webhooks API", "Personal access tokens API" (self-inform), "REST
+API" (pagination, namespaced paths), "Webhooks" and "Webhook events", and from its OpenAPI description.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import unquote
 
 from starlette.applications import Starlette
@@ -35,9 +36,12 @@ from reconciler.testing.vendors.base import (
     refused,
 )
 from reconciler.testing.vendors.gitlab_hooks import Hook
+from reconciler.testing.vendors.gitlab_log import PAGE_SIZE, Log
 
 INSTANCE = "https://gitlab.example.com"
 TESTS_PER_MINUTE = 5
+RESENDS_PER_MINUTE = 5
+USUAL_SCOPES = frozenset({"api"})
 
 
 class GitLab:
@@ -51,9 +55,15 @@ class GitLab:
         self._hooks: dict[int, Hook] = {}
         self._last_id = 0
         self._tests: dict[tuple[str, str, int], int] = {}
+        self._resent: dict[tuple[int, str, int], int] = {}
+        self._log = Log()
         self.app: ASGIApp = _undecoded(
             Starlette(
-                routes=[*self._routes(hooks.PROJECTS), *self._routes(hooks.GROUPS)],
+                routes=[
+                    *self._routes(hooks.PROJECTS),
+                    *self._routes(hooks.GROUPS),
+                    Route("/personal_access_tokens/self", self._token, methods=["GET"]),
+                ],
                 exception_handlers={Refusal: refused, HTTPException: _no_such_route},
             )
         )
@@ -68,6 +78,8 @@ class GitLab:
             Route(one, self._update, methods=["PUT"]),
             Route(one, self._delete, methods=["DELETE"]),
             Route(f"{one}/test/{{trigger}}", self._test, methods=["POST"]),
+            Route(f"{one}/events", self._list_tries, methods=["GET"]),
+            Route(f"{one}/events/{{event_id}}/resend", self._resend, methods=["POST"]),
         ]
 
     # -- what the sandbox asks ---------------------------------------------------------------------------------------
@@ -99,32 +111,25 @@ class GitLab:
         hook = self._hooks.get(int(outcome.delivery.webhook_id))
         if hook is not None:
             hook.noted(self._around.now(), accepted=outcome.accepted)
+            self._log.note(outcome, self._around.now(), tuple(hook.headers))
 
     def reset(self) -> None:
         self._hooks.clear()
         self._tests.clear()
+        self._resent.clear()
+        self._log.clear()
 
     # -- the API -----------------------------------------------------------------------------------------------------
 
+    async def _token(self, request: Request) -> Response:
+        scopes = self._access.scopes_of(self._authenticated(request), USUAL_SCOPES)
+        token = {"id": 1, "name": "sandbox", "revoked": False, "created_at": "2026-01-01T00:00:00.000Z"}
+        token |= {"description": None, "scopes": sorted(scopes), "user_id": 1, "last_used_at": None}
+        return JSONResponse({**token, "active": True, "expires_at": None})
+
     async def _list(self, request: Request) -> Response:
         scope, owner = self._enter(request)
-        mine = [self._shown(hook) for hook in self._of(scope, owner)]
-        page = page_of(request, len(mine), default=20)
-        before = page.number - 1 if page.number > 1 else None
-        after = page.number + 1 if page.number < page.last else None
-        relations = {"prev": before} if before else {}
-        relations |= {"next": after} if after else {}
-        relations |= {"first": 1, "last": page.last}
-        headers = {
-            "Link": link_header(request, page, relations),
-            "X-Next-Page": str(after or ""),
-            "X-Page": str(page.number),
-            "X-Per-Page": str(page.size),
-            "X-Prev-Page": str(before or ""),
-            "X-Total": str(page.total),
-            "X-Total-Pages": str(page.last),
-        }
-        return JSONResponse(page.cut(mine), headers=headers)
+        return _paged(request, [self._shown(hook) for hook in self._of(scope, owner)])
 
     async def _create(self, request: Request) -> Response:
         scope, owner = self._enter(request)
@@ -176,13 +181,49 @@ class GitLab:
             raise Refusal(422, {"message": outcome.error or f"Hook execution failed with status {outcome.status}"})
         return JSONResponse({"message": "201 Created"}, 201)
 
+    async def _list_tries(self, request: Request) -> Response:
+        hook, status = self._find(request), request.query_params.get("status", "")
+        shown = [entry.shown() for entry in self._log.of(hook.id, self._around.now(), status)]
+        return _paged(request, shown, largest=PAGE_SIZE)
+
+    async def _resend(self, request: Request) -> Response:
+        hook = self._find(request)
+        entry = self._log.find(hook.id, request.path_params["event_id"], self._around.now())
+        minute = (hook.id, self._authenticated(request), int(self._around.now()) // 60)
+        self._resent = {key: number for key, number in self._resent.items() if key[2] == minute[2]}
+        self._resent[minute] = self._resent.get(minute, 0) + 1
+        if self._resent[minute] > RESENDS_PER_MINUTE:
+            message = "This endpoint has been requested too many times. Try again later."
+            raise Refusal(429, {"message": {"error": message}}, {"Retry-After": "60"})
+        if entry.url != hook.url:
+            message = "The hook URL has changed, and this log entry cannot be retried"
+            raise Refusal(422, {"message": message})
+        if hook.health(self._around.now()) != "executable":
+            raise Refusal(422, {"message": "Hook disabled"})
+        made = self._signed(hook, entry.event, None, None)
+        key = {"Idempotency-Key": entry.headers["Idempotency-Key"]}
+        outcome = await self._around.deliver(
+            replace(made, headers={**made.headers, **key}, body=compact(entry.content))
+        )
+        if outcome.status is None:
+            raise Refusal(422, {"message": outcome.error})
+        return JSONResponse({"response_status": outcome.status}, 201)
+
     # -- rules -------------------------------------------------------------------------------------------------------
 
-    def _enter(self, request: Request) -> tuple[hooks.Scope, str]:
+    def _authenticated(self, request: Request) -> str:
+        """The token of a request, which any scope is enough for."""
         token = request.headers.get("private-token") or bearer(request, "bearer")
         token = token or request.query_params.get("private_token", "")
         if not self._access.token(token):
             raise Refusal(401, {"message": "401 Unauthorized"})
+        return token
+
+    def _enter(self, request: Request) -> tuple[hooks.Scope, str]:
+        enough = {"api", "read_api"} if request.method == "GET" else {"api"}
+        if enough.isdisjoint(self._access.scopes_of(self._authenticated(request), USUAL_SCOPES)):
+            message = "The request requires higher privileges than provided by the access token."
+            raise Refusal(403, {"error": "insufficient_scope", "error_description": message, "scope": "api"})
         groups = request.scope["path"].removeprefix(request.scope.get("root_path", "")).startswith("/groups/")
         scope = hooks.GROUPS if groups else hooks.PROJECTS
         owner = unquote(request.path_params["owner"])
@@ -251,6 +292,26 @@ def _number(owner: str) -> int:
     if owner.isascii() and owner.isdigit():
         return int(owner)
     return int(hashlib.sha256(owner.lower().encode()).hexdigest()[:7], 16)
+
+
+def _paged(request: Request, items: Sequence[Json], largest: int = 100) -> Response:
+    """A page of a list, with the headers that lead to the others."""
+    page = page_of(request, len(items), default=20, largest=largest)
+    before = page.number - 1 if page.number > 1 else None
+    after = page.number + 1 if page.number < page.last else None
+    relations = {"prev": before} if before else {}
+    relations |= {"next": after} if after else {}
+    relations |= {"first": 1, "last": page.last}
+    headers = {
+        "Link": link_header(request, page, relations),
+        "X-Next-Page": str(after or ""),
+        "X-Page": str(page.number),
+        "X-Per-Page": str(page.size),
+        "X-Prev-Page": str(before or ""),
+        "X-Total": str(page.total),
+        "X-Total-Pages": str(page.last),
+    }
+    return JSONResponse(page.cut(items), headers=headers)
 
 
 def _subscribed(hook: Hook) -> tuple[str, ...]:

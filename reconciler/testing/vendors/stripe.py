@@ -1,4 +1,4 @@
-"""A stand-in of Stripe's webhook endpoints (API v1); mounted where `/v1` is.
+"""A stand-in of Stripe's webhook endpoints and events (API v1); mounted where `/v1` is.
 
 Written from Stripe's API reference ("Webhook Endpoints", "Pagination", "Errors", "Idempotent requests", "Metadata"),
 its OpenAPI description, and "Resolve webhook signature verification errors".
@@ -32,6 +32,7 @@ from reconciler.testing.vendors.base import (
     compact,
     refused,
 )
+from reconciler.testing.vendors.stripe_log import Log, paged
 from reconciler.testing.vendors.stripe_parameters import Endpoint, refusal
 
 API_VERSION = "2025-09-30.clover"
@@ -48,6 +49,7 @@ class Stripe:
         self._access = access
         self._endpoints: dict[str, Endpoint] = {}
         self._replies: dict[tuple[bool, str], tuple[bytes, Json]] = {}
+        self._log = Log()
         many, one = "/webhook_endpoints", "/webhook_endpoints/{endpoint}"
         self.app = Starlette(
             routes=[
@@ -56,6 +58,8 @@ class Stripe:
                 Route(one, self._get, methods=["GET"]),
                 Route(one, self._update, methods=["POST"]),
                 Route(one, self._delete, methods=["DELETE"]),
+                Route("/events", self._list_events, methods=["GET"]),
+                Route("/events/{event}", self._get_event, methods=["GET"]),
             ],
             exception_handlers={Refusal: refused, HTTPException: _no_such_route},
         )
@@ -85,34 +89,27 @@ class Stripe:
             if not endpoint.disabled and {event, "*"} & set(endpoint.enabled_events)
         ]
         number = self._around.hex(24)
-        return [self._signed(endpoint, event, number, len(wanted), payload) for endpoint in wanted]
+        made = [self._signed(endpoint, event, number, len(wanted), payload) for endpoint in wanted]
+        # Events of connected accounts are in those accounts' lists.
+        self._log.note([each for each in made if not self._endpoints[each.webhook_id].application])
+        return made
 
     def delivered(self, outcome: Outcome) -> None:
-        """Stripe's API does not show how deliveries went."""
+        """The list of events tells which were taken by every endpoint."""
+        self._log.delivered(outcome)
 
     def reset(self) -> None:
         self._endpoints.clear()
         self._replies.clear()
+        self._log.clear()
 
     # -- the API -----------------------------------------------------------------------------------------------------
 
     async def _list(self, request: Request) -> Response:
         live = self._enter(request)
         mine = [endpoint for endpoint in reversed(self._endpoints.values()) if endpoint.livemode == live]
-        limit = parameters.limit(request.query_params.get("limit"))
-        after, before = (request.query_params.get(key) for key in ("starting_after", "ending_before"))
-        ids = [endpoint.id for endpoint in mine]
-        for cursor, name in ((after, "starting_after"), (before, "ending_before")):
-            if cursor is not None and cursor not in ids:
-                raise self._missing(cursor, name)
-        if before is not None:
-            rest = mine[: ids.index(before)]
-            page, more = rest[-limit:], len(rest) > limit
-        else:
-            rest = mine[ids.index(after) + 1 :] if after is not None else mine
-            page, more = rest[:limit], len(rest) > limit
-        data = [endpoint.shown() for endpoint in page]
-        return self._answer({"object": "list", "data": data, "has_more": more, "url": "/v1/webhook_endpoints"})
+        shown = [endpoint.shown() for endpoint in mine]
+        return self._answer(paged(shown, request.query_params, "/v1/webhook_endpoints"))
 
     async def _create(self, request: Request) -> Response:
         live = self._enter(request)
@@ -157,6 +154,14 @@ class Stripe:
         endpoint = self._find(request, self._enter(request))
         del self._endpoints[endpoint.id]
         return self._answer({"id": endpoint.id, "object": "webhook_endpoint", "deleted": True})
+
+    async def _list_events(self, request: Request) -> Response:
+        found = self._log.chosen(request.query_params, self._enter(request), self._around.now())
+        return self._answer(paged([event.shown() for event in found], request.query_params, "/v1/events"))
+
+    async def _get_event(self, request: Request) -> Response:
+        event = self._log.find(request.path_params["event"], self._enter(request), self._around.now())
+        return self._answer(event.shown())
 
     # -- rules -------------------------------------------------------------------------------------------------------
 
