@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from reconciler.core.diff import LOCAL_FIELDS, Change, creation, needed, wish
-from reconciler.core.ingress_url import ingress_url, webhook_id_in
+from reconciler.core.ingress_url import ingress_url
+from reconciler.core.matching import ours
 from reconciler.core.model import (
     Desired,
     Listing,
@@ -29,10 +30,15 @@ COPIED = frozenset({SecretOrigin.VENDOR, SecretOrigin.RESPONSE})
 """Whoever makes the secret of a manual webhook, so that a person must copy it to us."""
 
 
+RESET_SECRET = Change("secret", None, "reset")
+"""The object may have another secret than ours, which nobody can read there: ours is set."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """What is known around one webhook, at `now` (UNIX seconds).
 
+    `secret_url` tells that deliveries carry no proof, so that the URL is the only secret there is.
     `listing` is None where the provider was not asked, and `list_failed` tells why it could not answer. `slot` is the
     slot that the credentials lead to, `slot_owner` the address that holds it, where that is another webhook which
     stays. `unrecorded` are ids in URLs of ours, seen in the listing, that no record explains; `orphans` tells why an id
@@ -44,6 +50,7 @@ class View:
     base_urls: frozenset[str]
     traits: TypeTraits
     secret_origin: SecretOrigin
+    secret_url: bool = False
     listing: Listing | None = None
     list_failed: str = ""
     slot: str = ""
@@ -63,7 +70,7 @@ def assess(pair: Pair, view: View) -> Step | None:
         desired=desired,
         recorded=recorded,
         slot=view.slot,
-        secret_url=view.secret_origin is SecretOrigin.NONE,
+        secret_url=view.secret_url,
     )
     if desired is None:
         return _prune(draft, pair.bond, recorded, view) if recorded else None
@@ -71,31 +78,11 @@ def assess(pair: Pair, view: View) -> Step | None:
         return _manual(draft, desired, recorded, view)
     if way_out := _url_refused(view):
         return replace(draft, action=Action.BLOCKED, reason=Reason.URL_REFUSED, way_out=way_out)
-    refused = _refused_in_slot(draft, view) if view.traits.slot else None
+    refused = (slot_refusal(draft, view) or _refused_in_slot(draft, view)) if view.traits.slot else None
     step = refused or _wanted(draft, pair.bond, desired, view)
     if step and step.action in MAKING and view.unrecorded:
         return replace(draft, action=Action.BLOCKED, reason=Reason.UNRECORDED, way_out=_explained(view))
     return step
-
-
-def ours(listing: Listing, recorded: Recorded, view: View) -> tuple[Observed, ...]:
-    """The objects in the listing that are this record's, the healthiest first.
-
-    By the id that the provider gave, or by our id in the URL; where a resource has one slot, its id says nothing. Each
-    once: a list that grows while it is read may show an object on two pages, and that is no twin.
-    """
-    mine = {
-        item.remote_id: item
-        for item in listing.objects
-        if webhook_id_in(item.url, recorded.key.provider, view.base_urls) == recorded.id
-        or (not view.traits.slot and recorded.remote_id and item.remote_id == recorded.remote_id)
-    }
-    return tuple(
-        sorted(
-            mine.values(),
-            key=lambda item: (item.active is False, item.remote_id != recorded.remote_id, item.remote_id),
-        )
-    )
 
 
 def _wanted(draft: Step, bond: Bond, desired: Desired, view: View) -> Step | None:
@@ -124,14 +111,22 @@ def _undead(draft: Step, desired: Desired, changes: tuple[Change, ...]) -> Step:
     return replace(draft, recorded=None, action=Action.CREATE, changes=creation(desired))
 
 
+def slot_refusal(draft: Step, view: View) -> Step | None:
+    """A slot has one owner."""
+    if not view.slot_owner:
+        return None
+    way_out = f"the slot {view.slot} belongs to {view.slot_owner}: remove one of the two, or use other credentials"
+    return replace(draft, action=Action.BLOCKED, reason=Reason.SLOT_TAKEN, way_out=way_out)
+
+
 def _refused_in_slot(draft: Step, view: View) -> Step | None:
-    """A slot has one owner, and what somebody else put there is never overwritten."""
+    """What somebody else put into a slot is never overwritten."""
     blocked = replace(draft, action=Action.BLOCKED)
-    if view.slot_owner:
-        way_out = f"the slot {view.slot} belongs to {view.slot_owner}: remove one of the two, or use other credentials"
-        return replace(blocked, reason=Reason.SLOT_TAKEN, way_out=way_out)
     if view.foreign:
-        way_out = "the slot holds a URL that is not ours: clear it at the provider if nobody needs it"
+        way_out = (
+            "the slot holds a URL that is not ours: clear it at the provider if nobody needs it, "
+            "or take it over with `reconcile adopt`"
+        )
         return replace(blocked, reason=Reason.FOREIGN_URL, way_out=way_out)
     if view.unrecorded:
         return replace(blocked, reason=Reason.UNRECORDED, way_out=_explained(view))
@@ -147,13 +142,18 @@ def _explained(view: View) -> str:
     known = ", ".join(sorted(view.unrecorded))
     return (
         f"the provider already has a webhook of ours that no record explains (webhook id {known}): "
-        "restore the store it was made with, or remove it at the provider"
+        "bring it back with `reconcile adopt --unrecorded`, restore the store it was made with, "
+        "or remove it at the provider"
     )
 
 
 def _unseen(recorded: Recorded, view: View) -> bool:
     """A registered object that the new credentials do not list."""
-    return recorded.phase is Phase.REGISTERED and view.listing is not None and not ours(view.listing, recorded, view)
+    return (
+        recorded.phase is Phase.REGISTERED
+        and view.listing is not None
+        and not ours(view.listing, recorded, view.traits, view.base_urls)
+    )
 
 
 def _url_refused(view: View) -> str:
@@ -183,21 +183,50 @@ def _manual(draft: Step, desired: Desired, recorded: Recorded | None, view: View
 def _registered(draft: Step, wished: tuple[Change, ...], view: View) -> Step | None:
     if view.listing is None or draft.recorded is None or draft.desired is None:
         return _update(draft, wished, wished, view) or _renewal(draft, None, view)
-    mine = ours(view.listing, draft.recorded, view)
+    mine = ours(view.listing, draft.recorded, view.traits, view.base_urls)
     if not mine:
         lapsed = (draft.recorded.lease_expires_at or view.now) < view.now
         reason = Reason.LEASE_LAPSED if lapsed else Reason.DELETED_AT_PROVIDER
         return replace(draft, action=Action.REGISTER, reason=reason, changes=wished)
-    best, *others = mine
+    best = _kept(mine, draft.recorded, view)
+    if best is None:
+        surplus = tuple(item.remote_id for item in mine)
+        return replace(draft, action=Action.REGISTER, reason=Reason.SECRET_LOST, changes=wished, surplus=surplus)
     url = ingress_url(view.base_url, draft.key.provider, draft.recorded.id)
     changes = needed(draft.desired, url, wished, best, view.traits.events)
+    if _secret_unsure(best, draft.recorded, view):
+        changes = _with_secret(changes)
     draft = replace(
         draft,
         remote_ids=(best.remote_id,),
-        surplus=tuple(item.remote_id for item in others),
+        surplus=tuple(item.remote_id for item in mine if item is not best),
         lease_expires_at=best.lease_expires_at,
     )
     return _update(draft, wished, changes, view) or _renewal(draft, best.lease_expires_at, view)
+
+
+def _kept(mine: Sequence[Observed], recorded: Recorded, view: View) -> Observed | None:
+    """The object to keep, the healthiest first; but one whose secret can be neither known nor set is of no use."""
+    return next((item for item in mine if _can_set_secret(view) or not _secret_unsure(item, recorded, view)), None)
+
+
+def _secret_unsure(item: Observed, recorded: Recorded, view: View) -> bool:
+    """Whether an object with our URL may have been made by somebody else, and so with another secret."""
+    known = view.traits.slot or recorded.remote_id in {"", item.remote_id}
+    return not known and _has_secret(view)
+
+
+def _has_secret(view: View) -> bool:
+    return view.secret_origin in {SecretOrigin.CALLER, SecretOrigin.RESPONSE}
+
+
+def _can_set_secret(view: View) -> bool:
+    return view.secret_origin is SecretOrigin.CALLER and in_place(RESET_SECRET, view.traits)
+
+
+def _with_secret(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    fields = {change.field: change for change in (RESET_SECRET, *changes)}
+    return tuple(fields[name] for name in sorted(fields))
 
 
 def _update(draft: Step, wished: tuple[Change, ...], changes: tuple[Change, ...], view: View) -> Step | None:
@@ -205,9 +234,9 @@ def _update(draft: Step, wished: tuple[Change, ...], changes: tuple[Change, ...]
         return None
     if draft.recorded and not draft.remote_ids and draft.recorded.remote_id:
         draft = replace(draft, remote_ids=(draft.recorded.remote_id,))
-    reason = _why(wished) if wished else Reason.DRIFTED if changes else Reason.DUPLICATED
-    if not all(_in_place(change, view.traits) for change in changes):
-        if reason not in {Reason.DRIFTED, Reason.BASE_URL_MOVED}:
+    reason = _why(wished) if wished else _repair(changes, draft.surplus)
+    if not all(in_place(change, view.traits) for change in changes):
+        if reason not in {Reason.DRIFTED, Reason.DISABLED_AT_PROVIDER, Reason.BASE_URL_MOVED}:
             reason = Reason.NOT_UPDATABLE
         return replace(draft, action=Action.REPLACE, reason=reason, changes=changes)
     return replace(draft, action=Action.UPDATE, reason=reason, changes=changes)
@@ -225,7 +254,7 @@ def _renewal(draft: Step, observed_end: float | None, view: View) -> Step | None
     return replace(draft, action=action, reason=Reason.LEASE_EXPIRING)
 
 
-def _in_place(change: Change, traits: TypeTraits) -> bool:
+def in_place(change: Change, traits: TypeTraits) -> bool:
     """Whether the field can be changed without a new webhook."""
     name = change.field.removeprefix("options.")
     if name in LOCAL_FIELDS:
@@ -239,19 +268,21 @@ def _interrupted(draft: Step, wished: tuple[Change, ...], view: View) -> Step:
     """A record whose object may or may not exist: complete it, make it, or own up to the doubt."""
     if "list" not in view.traits.operations:
         return replace(draft, action=Action.REPLACE, reason=Reason.UNCERTAIN, changes=wished, doubtful=True)
-    mine = ours(view.listing, draft.recorded, view) if view.listing and draft.recorded else ()
+    mine = ours(view.listing, draft.recorded, view.traits, view.base_urls) if view.listing and draft.recorded else ()
     if not mine or draft.recorded is None or draft.desired is None:
         return replace(draft, action=Action.REGISTER, reason=Reason.INTERRUPTED, changes=wished)
-    if view.secret_origin is SecretOrigin.RESPONSE and not draft.recorded.secret:
+    sure = bool(draft.recorded.secret) and len(mine) == 1 and not _secret_unsure(mine[0], draft.recorded, view)
+    if _has_secret(view) and not sure and not _can_set_secret(view):
         surplus = tuple(item.remote_id for item in mine)
         return replace(draft, action=Action.REGISTER, reason=Reason.SECRET_LOST, changes=wished, surplus=surplus)
     best, *others = mine
     url = ingress_url(view.base_url, draft.key.provider, draft.recorded.id)
+    changes = needed(draft.desired, url, wished, best, view.traits.events)
     return replace(
         draft,
         action=Action.ADOPT,
         reason=Reason.INTERRUPTED,
-        changes=needed(draft.desired, url, wished, best, view.traits.events),
+        changes=changes if sure or not _has_secret(view) else _with_secret(changes),
         remote_ids=(best.remote_id,),
         surplus=tuple(item.remote_id for item in others),
         lease_expires_at=best.lease_expires_at,
@@ -269,10 +300,21 @@ def _prune(draft: Step, bond: Bond, recorded: Recorded, view: View) -> Step:
         note = "the provider has no call to delete it: the webhook stays there, and its deliveries are refused"
         return replace(step, way_out=note)
     if view.listing is not None:
-        return replace(step, remote_ids=tuple(item.remote_id for item in ours(view.listing, recorded, view)))
+        # What is recorded is deleted even if it is not listed: a list may lag behind what was made just now.
+        mine = [item.remote_id for item in ours(view.listing, recorded, view.traits, view.base_urls)]
+        unlisted = [] if view.traits.slot or recorded.remote_id in {"", *mine} else [recorded.remote_id]
+        return replace(step, remote_ids=(*mine, *unlisted))
     if recorded.remote_id:
         return replace(step, remote_ids=(recorded.remote_id,))
     return replace(step, doubtful=True)
+
+
+def _repair(changes: tuple[Change, ...], surplus: Sequence[str]) -> Reason:
+    """Why something is mended that nobody asked to be changed."""
+    if any(change.field == "active" for change in changes):
+        return Reason.DISABLED_AT_PROVIDER
+    twins_alone = surplus and all(change == RESET_SECRET for change in changes)
+    return Reason.DUPLICATED if twins_alone else Reason.DRIFTED
 
 
 def _why(changes: Iterable[Change]) -> Reason:
@@ -280,6 +322,8 @@ def _why(changes: Iterable[Change]) -> Reason:
     fields = {change.field for change in changes}
     if "credentials" in fields:
         return Reason.CREDENTIALS_CHANGED
+    if "subscriber" in fields:
+        return Reason.MOVED
     if fields - {"url", "secret"} - LOCAL_FIELDS:
         return Reason.MANIFEST_CHANGED
     if "url" in fields:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from typing import NamedTuple
 
+from reconciler.core.adopting import Match, Matcher, adoption_step, concerned
 from reconciler.core.assess import View, assess
+from reconciler.core.drift import foreign
 from reconciler.core.errors import Problem
 from reconciler.core.ingress_url import webhook_id_in
 from reconciler.core.model import (
@@ -19,9 +22,11 @@ from reconciler.core.model import (
     Orphan,
     Phase,
     Recorded,
+    WebhookKey,
 )
 from reconciler.core.pairing import Bond, Pair, pair
 from reconciler.core.plan import Action, Plan, PlanOptions, Reason, Step
+from reconciler.core.targets import matches, names, target_problem, undeclared_problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +35,8 @@ class Situation:
 
     `observed` lacks the groups that were not listed. `slots` maps a slot to its owner's (scope, webhook id) over all
     scopes, `slot_of` (provider, credentials) to the slot that they lead to. `known_ids` are the webhook ids that any
-    scope of the store knows, of those seen in `observed`; `base_urls` the present and former base URLs.
+    scope of the store knows, of those seen in `observed`; `base_urls` the present and former base URLs. `elsewhere` are
+    the (provider, credentials) that lead to a server of somebody's own, where the vendor's limits do not hold.
     """
 
     scope: str
@@ -47,6 +53,7 @@ class Situation:
     slot_of: Mapping[tuple[str, str], str] = field(default_factory=dict)
     known_ids: frozenset[str] = frozenset()
     base_urls: frozenset[str] = frozenset()
+    elsewhere: frozenset[tuple[str, str]] = frozenset()
     tool_version: str = ""
     commit: str = ""
 
@@ -54,9 +61,15 @@ class Situation:
 def build(situation: Situation) -> Plan:
     """The plan for a situation: deterministic, and independent of the order of its parts."""
     pairs = pair(situation.desired, situation.recorded, situation.slot_of)
+    base_urls = situation.base_urls | {situation.base_url}
     kept = _kept(pairs, situation)
     selected = [item for item in pairs if _selected(item, situation)]
+    adopting = _adopting(selected, situation, base_urls)
+    if situation.options.adopt:
+        adoptions, user = situation.options.adopt, situation.default_user
+        selected = [item for item in selected if concerned(item, adoptions, user)]
     leaving = {item.recorded.id for item in selected if item.recorded and not item.desired and item not in kept}
+    existing = Counter(item.key.provider for item in situation.recorded if item.phase is not Phase.TOMBSTONE)
     views = _Views(situation, leaving)
     steps: list[Step] = []
     held: dict[Group, list[str]] = {}
@@ -67,6 +80,10 @@ def build(situation: Situation) -> Plan:
         group = item.key.group
         if item.bond is not Bond.CREDENTIALS and isinstance(situation.observed.get(group), ListFailed):
             held.setdefault(group, []).append(item.key.address(situation.default_user))
+            continue
+        if situation.options.adopt:
+            if item.desired and (match := adopting.get(item.key)):
+                steps.append(adoption_step(item.desired, item.recorded, match, views.of(item)))
             continue
         step = assess(item, views.of(item)) if _defined(item, situation.catalogue) else _undefined(item)
         if step is None:
@@ -80,9 +97,10 @@ def build(situation: Situation) -> Plan:
         options=situation.options,
         steps=tuple(steps),
         in_sync=in_sync,
-        existing=sum(record.phase is not Phase.TOMBSTONE for record in situation.recorded),
+        existing=existing.total(),
+        existing_at=dict(sorted(existing.items())),
         wanted=len(situation.desired),
-        foreign=_foreign(situation),
+        foreign=foreign(situation.recorded, situation.observed, base_urls),
         kept=sum(item in kept for item in selected),
         held=frozenset(address for addresses in held.values() for address in addresses),
         problems=(*_list_problems(situation, held), *_target_problems(situation, pairs)),
@@ -91,14 +109,25 @@ def build(situation: Situation) -> Plan:
     )
 
 
-def matches(target: str, item: Pair, default_user: str) -> bool:
-    """Whether a `--target` glob names this webhook: by its address, or by a subscriber (`graph:ID`, `preset:ID`)."""
-    names = [item.key.address(default_user)]
-    if item.desired:
-        names += [str(relation.subscriber) for relation in item.desired.relations]
-    if item.recorded:
-        names += [str(relation.subscriber) for relation in item.recorded.relations]
-    return any(name == target or fnmatchcase(name, target) for name in names)
+def _names(item: Pair, default_user: str) -> tuple[str, ...]:
+    """What the webhook of a pair can be called by, wanted or recorded."""
+    sources = [source.relations for source in (item.desired, item.recorded) if source]
+    return names(item.key, (relation for relations in sources for relation in relations), default_user)
+
+
+def _adopting(pairs: Sequence[Pair], situation: Situation, base_urls: frozenset[str]) -> Mapping[WebhookKey, Match]:
+    """What declared webhooks are to be bound to, where that was asked for."""
+    if not situation.options.adopt:
+        return {}
+    matcher = Matcher(situation.observed, situation.recorded, situation.known_ids, base_urls, situation.default_user)
+    return matcher.matches(pairs, situation.options.adopt)
+
+
+class _Seen(NamedTuple):
+    """Objects in a list that no record explains: the ids in URLs of ours, and how many are somebody else's."""
+
+    unrecorded: frozenset[str]
+    foreign: int
 
 
 class _Views:
@@ -108,9 +137,9 @@ class _Views:
         self._situation = situation
         self._leaving = leaving
         self._orphans = {orphan.webhook_id: orphan.reason for orphan in situation.orphans}
-        self._addresses = {record.id: record.key.address(situation.default_user) for record in situation.recorded}
         self._base_urls = situation.base_urls | {situation.base_url}
         self._taken: dict[str, str] = {}
+        self._seen: dict[Group, _Seen] = {}
 
     def of(self, item: Pair) -> View:
         situation, key = self._situation, item.key
@@ -119,19 +148,21 @@ class _Views:
         observation = situation.observed.get(key.group)
         slot = situation.slot_of.get((key.provider, key.credentials), "") if traits.slot and not key.manual else ""
         listing = observation if isinstance(observation, Listing) else None
+        seen = self._seen_in(key.group, listing)
         return View(
             now=situation.now,
             base_url=situation.base_url,
             base_urls=self._base_urls,
             traits=traits,
             secret_origin=provider.secret_origin,
+            secret_url=not provider.verified,
             listing=listing,
             list_failed=observation.reason if isinstance(observation, ListFailed) else "",
             slot=slot,
             slot_owner=self._owner(item, slot) if slot and item.desired else "",
-            unrecorded=self._unrecorded(key.provider, listing),
+            unrecorded=seen.unrecorded,
             orphans=self._orphans,
-            foreign=sum(not self._id_in(item.url, key.provider) for item in (listing.objects if listing else ())),
+            foreign=seen.foreign,
         )
 
     def _owner(self, item: Pair, slot: str) -> str:
@@ -139,23 +170,32 @@ class _Views:
         scope, webhook_id = self._situation.slots.get(slot, ("", ""))
         mine = item.recorded.id if item.recorded else ""
         if webhook_id and webhook_id != mine and webhook_id not in self._leaving:
-            known = self._addresses.get(webhook_id, f"webhook {webhook_id}")
+            known = self._named(webhook_id)
             return known if scope == self._situation.scope else f"{known} of scope {scope}"
         address = item.key.address(self._situation.default_user)
         holder = self._taken.setdefault(slot, address)
         return "" if holder == address else holder
 
-    def _unrecorded(self, provider: str, listing: Listing | None) -> frozenset[str]:
-        found = (self._id_in(item.url, provider) for item in (listing.objects if listing else ()))
-        return frozenset(known for known in found if known and known not in self._situation.known_ids)
+    def _named(self, webhook_id: str) -> str:
+        """The address of a record of this scope; few webhooks have a slot, so nothing is kept for this."""
+        user = self._situation.default_user
+        found = (record.key.address(user) for record in self._situation.recorded if record.id == webhook_id)
+        return next(found, f"webhook {webhook_id}")
 
-    def _id_in(self, url: str, provider: str) -> str | None:
-        return webhook_id_in(url, provider, self._base_urls)
+    def _seen_in(self, group: Group, listing: Listing | None) -> _Seen:
+        """What a list holds that is no record's; looked up once, for many webhooks share a list."""
+        if listing is None:
+            return _Seen(frozenset(), 0)
+        if group not in self._seen:
+            found = [webhook_id_in(item.url, group.provider, self._base_urls) for item in listing.objects]
+            unrecorded = frozenset(known for known in found if known and known not in self._situation.known_ids)
+            self._seen[group] = _Seen(unrecorded, found.count(None))
+        return self._seen[group]
 
 
 def _selected(item: Pair, situation: Situation) -> bool:
     targets = situation.options.targets
-    return not targets or any(matches(target, item, situation.default_user) for target in targets)
+    return not targets or any(matches(target, _names(item, situation.default_user)) for target in targets)
 
 
 def _kept(pairs: Iterable[Pair], situation: Situation) -> frozenset[Pair]:
@@ -188,17 +228,6 @@ def _undefined(item: Pair) -> Step:
     )
 
 
-def _foreign(situation: Situation) -> int:
-    known = {(record.key.group, record.remote_id) for record in situation.recorded}
-    base_urls = situation.base_urls | {situation.base_url}
-    return sum(
-        webhook_id_in(item.url, group.provider, base_urls) is None and (group, item.remote_id) not in known
-        for group, observation in situation.observed.items()
-        if isinstance(observation, Listing)
-        for item in observation.objects
-    )
-
-
 def _list_problems(situation: Situation, held: Mapping[Group, Sequence[str]]) -> Iterable[Problem]:
     for group, observation in sorted(situation.observed.items()):
         if isinstance(observation, ListFailed) and group in held:
@@ -213,9 +242,9 @@ def _list_problems(situation: Situation, held: Mapping[Group, Sequence[str]]) ->
 def _target_problems(situation: Situation, pairs: Iterable[Pair]) -> Iterable[Problem]:
     pairs = tuple(pairs)
     for target in situation.options.targets:
-        if not any(matches(target, item, situation.default_user) for item in pairs):
-            yield Problem(
-                "target_unmatched",
-                f"--target {target} matches no webhook",
-                hint="a target is an address, graph:ID or preset:ID; * and ? are wildcards",
-            )
+        if not any(matches(target, _names(item, situation.default_user)) for item in pairs):
+            yield target_problem(target)
+    addresses = {item.key.address(situation.default_user) for item in pairs if item.desired and not item.key.manual}
+    for adoption in situation.options.adopt:
+        if adoption.address and adoption.address not in addresses:
+            yield undeclared_problem(adoption.address)

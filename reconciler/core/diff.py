@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from reconciler.core.events import normalised
+from reconciler.core.ingress_url import is_shaped_like_ours
 from reconciler.core.model import (
     Desired,
     EventTraits,
@@ -17,8 +18,9 @@ from reconciler.core.model import (
     TypeTraits,
     canonical_json,
 )
+from reconciler.core.shown_url import shown_url
 
-LOCAL_FIELDS = frozenset({"triggers", "protect", "credentials"})
+LOCAL_FIELDS = frozenset({"triggers", "protect", "credentials", "subscriber"})
 """Fields that live in our store alone: changing them needs no call."""
 
 
@@ -46,6 +48,8 @@ def wish(desired: Desired, recorded: Recorded, url: str, traits: TypeTraits) -> 
     """Desired against recorded: what the manifests, or the base URL, ask to be changed."""
     changes: list[Change] = []
     _add(changes, "credentials", recorded.key.credentials, desired.key.credentials)
+    if desired.key.manual and recorded.key.manual:
+        _add(changes, "subscriber", recorded.key.subscriber, desired.key.subscriber)
     if recorded.events != desired.events:
         changes.append(Change("events", sorted(recorded.events), sorted(desired.events)))
     _add(changes, "url", recorded.url, url)
@@ -70,18 +74,32 @@ def needed(
     provider does not tell counts as recorded.
     """
     changes = {change.field: change for change in wished}
+    for field, seen, aim in differences(url, desired.events, desired.options, observed, traits):
+        changes[field] = Change(field, seen, aim)
+    return tuple(changes[field] for field in sorted(changes))
+
+
+def differences(
+    url: str, events: Iterable[str], options: Mapping[str, Json], observed: Observed, traits: EventTraits
+) -> list[tuple[str, Json, Json]]:
+    """The fields in which an object is not as it should be, sorted: their name, what is seen, and what is aimed at.
+
+    A field that the provider does not tell is no difference. Events compare as sets, the vendor's wildcard normalised.
+    A URL that is not of our shape is given as it may be shown.
+    """
     seen: dict[str, Json] = {"url": observed.url}
     if observed.events is not None:
         seen["events"] = sorted(normalised(observed.events, traits))
     seen |= {f"options.{name}": value for name, value in observed.options.items()}
-    aims: dict[str, Json] = {"url": url, "events": sorted(desired.events)}
-    aims |= {f"options.{name}": value for name, value in desired.options.items()}
-    for field, aim in aims.items():
-        if field in seen and not same(seen[field], aim):
-            changes[field] = Change(field, seen[field], aim)
+    aims: dict[str, Json] = {"url": url, "events": sorted(events)}
+    aims |= {f"options.{name}": value for name, value in options.items()}
+    found = [(field, seen[field], aim) for field, aim in aims.items() if field in seen and not same(seen[field], aim)]
+    # Somebody else's URL may hold a token of theirs.
+    if not is_shaped_like_ours(observed.url):
+        found = [(field, shown_url(observed.url) if field == "url" else value, aim) for field, value, aim in found]
     if observed.active is False:
-        changes["active"] = Change("active", observed.health or False, True)
-    return tuple(changes[field] for field in sorted(changes))
+        found.append(("active", observed.health or False, True))
+    return sorted(found, key=lambda item: item[0])
 
 
 def relations_document(relations: Iterable[Relation]) -> list[Json]:

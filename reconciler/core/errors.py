@@ -127,13 +127,17 @@ class RetryableError(ProviderError):
     """The call may succeed later.
 
     `after` is the number of seconds the provider asked us to wait, if it said so. `uncertain` tells that the request
-    may have been carried out (its answer was lost), so a create must be looked up before it is repeated.
+    may have been carried out (its answer was lost), so a create must be looked up before it is repeated. `throttled`
+    tells that the provider refused for a rate limit: all calls of the credential had better wait.
     """
 
-    def __init__(self, message: str, *, after: float | None = None, uncertain: bool = False) -> None:
+    def __init__(
+        self, message: str, *, after: float | None = None, uncertain: bool = False, throttled: bool = False
+    ) -> None:
         super().__init__(message)
         self.after = after
         self.uncertain = uncertain
+        self.throttled = throttled
 
 
 class TerminalError(ProviderError):

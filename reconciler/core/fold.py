@@ -39,15 +39,16 @@ def fold(triggers: Iterable[Trigger], catalogue: Catalogue) -> Folded:
     for trigger in triggers:
         traits = catalogue[trigger.provider].types[trigger.type]
         shared.setdefault(_key(trigger, traits), []).append(trigger)
+    merger = _Merger()
     desired = []
     problems: list[Problem] = []
     for key in sorted(shared):
         traits = catalogue[key.provider].types[key.type]
-        group = shared[key]
+        group = shared.pop(key)
         if len(group) > 1:
             group.sort(key=_order)
             problems.extend(_disagreements(group, key.address()))
-        desired.append(_merge(key, group, traits))
+        desired.append(merger.merge(key, group, traits))
     return Folded(tuple(desired), tuple(problems))
 
 
@@ -82,17 +83,53 @@ def _order(trigger: Trigger) -> tuple[object, ...]:
     return (trigger.location, trigger.subscriber, events, trigger.resource, canonical_json(dict(trigger.options)))
 
 
-def _merge(key: WebhookKey, triggers: list[Trigger], traits: TypeTraits) -> Desired:
-    return Desired(
-        key=key,
-        resource=min(trigger.resource for trigger in triggers),
-        events=union((event for trigger in triggers for event in trigger.events), traits.events),
-        relations=_relations(triggers),
-        triggers=tuple(triggers),
-        options=_options(triggers, traits),
-        secret=next((trigger.secret for trigger in triggers if trigger.secret), ""),
-        protect=_protect(triggers),
-    )
+class _Merger:
+    """Makes webhooks of triggers. What many of them have alike is made once: events, options, who is dispatched to."""
+
+    def __init__(self) -> None:
+        self._events: dict[tuple[str, str, frozenset[str]], frozenset[str]] = {}
+        self._relations: dict[tuple[Subscriber, frozenset[str]], tuple[Relation, ...]] = {}
+        self._defaults: dict[tuple[str, str], Mapping[str, Json]] = {}
+
+    def merge(self, key: WebhookKey, triggers: list[Trigger], traits: TypeTraits) -> Desired:
+        """The webhook that serves the triggers, which share a key."""
+        return Desired(
+            key=key,
+            resource=min(trigger.resource for trigger in triggers),
+            events=self._union(key, triggers, traits),
+            relations=self._dispatched(triggers),
+            triggers=tuple(triggers),
+            options=self._merged(key, triggers, traits),
+            secret=next((trigger.secret for trigger in triggers if trigger.secret), ""),
+            protect=_protect(triggers),
+            moved=tuple(sorted({name for trigger in triggers for name in trigger.moved})) if key.manual else (),
+        )
+
+    def _union(self, key: WebhookKey, triggers: list[Trigger], traits: TypeTraits) -> frozenset[str]:
+        asked = triggers[0].events if len(triggers) == 1 else frozenset().union(*(item.events for item in triggers))
+        place = (key.provider, key.type, asked)
+        events = self._events.get(place)
+        if events is None:
+            events = self._events[place] = union(asked, traits.events)
+        return events
+
+    def _dispatched(self, triggers: list[Trigger]) -> tuple[Relation, ...]:
+        if len(triggers) > 1:
+            return _relations(triggers)
+        place = (triggers[0].subscriber, triggers[0].events)
+        relations = self._relations.get(place)
+        if relations is None:
+            relations = self._relations[place] = _relations(triggers)
+        return relations
+
+    def _merged(self, key: WebhookKey, triggers: list[Trigger], traits: TypeTraits) -> Mapping[str, Json]:
+        if any(trigger.options for trigger in triggers):
+            return _options(triggers, traits)
+        place = (key.provider, key.type)
+        options = self._defaults.get(place)
+        if options is None:
+            options = self._defaults[place] = _options((), traits)
+        return options
 
 
 def _protect(triggers: Iterable[Trigger]) -> bool | None:

@@ -8,7 +8,12 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.plan import DESTRUCTIVE, Action, Plan, Reason, Refusal, Step
 
-NOT_JUDGED = frozenset({Reason.REPLACED, Reason.INTERRUPTED, Reason.DRIFTED, Reason.UNCERTAIN, Reason.LEASE_EXPIRING})
+NOT_JUDGED = frozenset(
+    {
+        *(Reason.REPLACED, Reason.INTERRUPTED, Reason.UNCERTAIN),
+        *(Reason.DRIFTED, Reason.DISABLED_AT_PROVIDER, Reason.LEASE_EXPIRING),
+    }
+)
 """Prunes that finish what an earlier, already judged pass began, and replacements that repair."""
 
 JUDGED_CHANGES = frozenset(
@@ -54,20 +59,24 @@ def parse_allowance(text: str) -> Allowance:
     return Allowance(percent=float(percent)) if percent else Allowance(count=int(count))
 
 
-def check(plan: Plan, limits: Limits) -> Plan:
-    """The plan with the guards that refuse a part of it. Creates, registers, renews and repairs are never refused.
+def check(plan: Plan, limits: Limits, others: Iterable[Refusal] = ()) -> Plan:
+    """The plan with the guards that refuse a part of it, and `others` that were found to.
 
-    But what needs a slot that a refused prune keeps is blocked.
+    Creates, registers, renews and repairs are never refused by a share. But what needs a slot that a refused prune
+    keeps is blocked.
     """
     destroyed = [step for step in plan.steps if step.action in DESTRUCTIVE and step.reason not in NOT_JUDGED]
     changed = [step for step in plan.steps if _is_change(step)]
     refusals = (
         *_empty_wish(plan, destroyed),
-        *_destroys(plan, destroyed, limits),
-        *_changes(plan, changed, limits),
+        *(_shares(plan, destroyed, _Share.of_prunes(plan, limits)) if plan.wanted else ()),
+        *_shares(plan, changed, _Share.of_changes(plan, limits)),
         *_protected(plan, destroyed),
+        *others,
     )
-    refused = {address: refusal.flag for refusal in refusals for address in refusal.addresses}
+    refused = {
+        address: refusal.flag for refusal in refusals if refusal.actions >= DESTRUCTIVE for address in refusal.addresses
+    }
     slots = {step.slot: step for step in destroyed if step.slot and plan.address(step) in refused}
     steps = tuple(
         _waiting(step, plan.address(slots[step.slot]), refused[plan.address(slots[step.slot])])
@@ -76,6 +85,46 @@ def check(plan: Plan, limits: Limits) -> Plan:
         for step in plan.steps
     )
     return replace(plan, steps=steps, refusals=refusals)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Share:
+    """One kind of share: the guard's name, its verb, its flag and what that flag allows, and the limit without it."""
+
+    guard: str
+    verb: str
+    flag: str
+    allowed: str
+    percent: float
+    min_existing: int
+
+    @classmethod
+    def of_prunes(cls, plan: Plan, limits: Limits) -> _Share:
+        return cls(
+            guard="max_prune_percent",
+            verb="destroyed",
+            flag="--allow-destroy",
+            allowed=plan.options.allow_destroy,
+            percent=limits.max_prune_percent,
+            min_existing=limits.min_existing,
+        )
+
+    @classmethod
+    def of_changes(cls, plan: Plan, limits: Limits) -> _Share:
+        return cls(
+            guard="max_change_percent",
+            verb="changed",
+            flag="--allow-change",
+            allowed=plan.options.allow_change,
+            percent=limits.max_change_percent,
+            min_existing=limits.min_existing,
+        )
+
+    def within(self, number: int, existing: int) -> bool:
+        """Whether this many of the existing webhooks may be concerned."""
+        if self.allowed:
+            return parse_allowance(self.allowed).covers(number, existing)
+        return existing < self.min_existing or number * 100 <= self.percent * existing
 
 
 def _waiting(step: Step, owner: str, flag: str) -> Step:
@@ -101,38 +150,22 @@ def _empty_wish(plan: Plan, destroyed: list[Step]) -> Iterable[Refusal]:
     )
 
 
-def _destroys(plan: Plan, destroyed: list[Step], limits: Limits) -> Iterable[Refusal]:
-    if not plan.wanted:
-        return
-    number = _counted(destroyed)
-    if plan.options.allow_destroy:
-        within = parse_allowance(plan.options.allow_destroy).covers(number, plan.existing)
-    else:
-        within = _within(number, plan.existing, limits.max_prune_percent, limits)
-    if not within:
-        yield Refusal(
-            guard="max_prune_percent",
-            message=f"{_share(number, plan.existing)} would be destroyed, "
-            f"more than {plan.options.allow_destroy or _percent(limits.max_prune_percent)}",
-            flag=f"--allow-destroy {number}",
-            addresses=frozenset(plan.address(step) for step in destroyed),
-        )
-
-
-def _changes(plan: Plan, changed: list[Step], limits: Limits) -> Iterable[Refusal]:
-    number = _counted(changed)
-    if plan.options.allow_change:
-        within = parse_allowance(plan.options.allow_change).covers(number, plan.existing)
-    else:
-        within = _within(number, plan.existing, limits.max_change_percent, limits)
-    if not within:
-        yield Refusal(
-            guard="max_change_percent",
-            message=f"{_share(number, plan.existing)} would be changed, "
-            f"more than {plan.options.allow_change or _percent(limits.max_change_percent)}",
-            flag=f"--allow-change {number}",
-            addresses=frozenset(plan.address(step) for step in changed),
-        )
+def _shares(plan: Plan, steps: list[Step], share: _Share) -> Iterable[Refusal]:
+    """The share of the whole scope, and where that is fine, of each provider."""
+    number = _counted(steps)
+    parts = [("", plan.existing, steps)]
+    if share.within(number, plan.existing):
+        mine = {name: [step for step in steps if step.key.provider == name] for name in plan.existing_at}
+        parts = [(f"{name} ", plan.existing_at[name], found) for name, found in mine.items()]
+    for name, existing, found in parts:
+        if not share.within(part := _counted(found), existing):
+            whole = f"{part} of {existing} {name}webhooks ({part * 100 / max(existing, 1):.0f}%)"
+            yield Refusal(
+                guard=share.guard,
+                message=f"{whole} would be {share.verb}, more than {share.allowed or f'{share.percent:g}%'}",
+                flag=f"{share.flag} {number}",
+                addresses=frozenset(plan.address(step) for step in found),
+            )
 
 
 def _protected(plan: Plan, destroyed: list[Step]) -> Iterable[Refusal]:
@@ -152,15 +185,3 @@ def _counted(steps: list[Step]) -> int:
     """How many decisions these are: a move of the base URL is one, however many webhooks follow it."""
     moved = sum(step.reason is Reason.BASE_URL_MOVED for step in steps)
     return len(steps) - moved + bool(moved)
-
-
-def _within(number: int, existing: int, percent: float, limits: Limits) -> bool:
-    return existing < limits.min_existing or number * 100 <= percent * existing
-
-
-def _share(number: int, existing: int) -> str:
-    return f"{number} of {existing} webhooks ({number * 100 / max(existing, 1):.0f}%)"
-
-
-def _percent(value: float) -> str:
-    return f"{value:g}%"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 _PATH = re.compile(
@@ -17,6 +18,11 @@ def ingress_url(base_url: str, provider: str, webhook_id: str) -> str:
     return f"{base_url.rstrip('/')}/webhooks/{provider}/{webhook_id}"
 
 
+def is_shaped_like_ours(url: str) -> bool:
+    """Whether a URL has the shape of an ingress URL, under whatever base."""
+    return _PATH.match(url) is not None
+
+
 def webhook_id_in(url: str, provider: str, base_urls: Iterable[str]) -> str | None:
     """The webhook id in a URL of ours, under one of `base_urls`; None for anybody else's URL.
 
@@ -25,10 +31,14 @@ def webhook_id_in(url: str, provider: str, base_urls: Iterable[str]) -> str | No
     match = _PATH.match(url)
     if not match or match["provider"] != provider:
         return None
+    base_urls = tuple(base_urls)
+    if match["base"] in base_urls:
+        return match["id"]
     base = _comparable(match["base"])
     return match["id"] if base and any(base == _comparable(known) for known in base_urls) else None
 
 
+@lru_cache(maxsize=256)
 def _comparable(base_url: str) -> tuple[str, str, int | None, str] | None:
     try:
         parts = urlsplit(base_url)

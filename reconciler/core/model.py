@@ -79,7 +79,8 @@ class Trigger:
     """One declared wish: `subscriber` of `user` wants `events` of `resource` at `provider`, with `credentials`.
 
     `resource` is as written; `canonical` is what it is compared by. `secret` is the fingerprint of a vendor-minted
-    secret, where the manifest refers to one. `protect` is None where the manifest is silent.
+    secret, where the manifest refers to one. `protect` is None where the manifest is silent. `moved` are the names that
+    the subscriber had before (`graph:old`).
     """
 
     user: str
@@ -95,6 +96,7 @@ class Trigger:
     options: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
     secret: str = ""
     protect: bool | None = None
+    moved: tuple[str, ...] = ()
     location: Location = NOWHERE
 
 
@@ -153,7 +155,10 @@ class Relation(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
-    """A webhook as the manifests want it: the fold of every trigger that shares it."""
+    """A webhook as the manifests want it: the fold of every trigger that shares it.
+
+    `moved` are the former names of a manual webhook's subscriber, under which its record may be found.
+    """
 
     key: WebhookKey
     resource: str
@@ -163,6 +168,7 @@ class Desired:
     options: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
     secret: str = ""
     protect: bool | None = None
+    moved: tuple[str, ...] = ()
 
 
 class Phase(StrEnum):
@@ -294,13 +300,45 @@ class OptionTraits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """How many webhooks a provider has room for on one resource: in all, and for each event; None where unknown."""
+
+    per_resource: int | None = None
+    per_event: int | None = None
+
+
+class RecoveryWay(StrEnum):
+    """How a delivery that was missed can be had afterwards."""
+
+    NONE = ""
+    """Not at all: the provider keeps no log of deliveries."""
+    REDELIVER = "redeliver"
+    """The provider sends it again when it is asked to."""
+    INJECT = "inject"
+    """The provider tells what it would have sent, and we take that as if it had arrived."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryTraits:
+    """How missed deliveries are had, and for how many seconds the provider keeps them.
+
+    `options` are values that the options of a webhook must have; of any other the provider's log does not tell.
+    """
+
+    way: RecoveryWay = RecoveryWay.NONE
+    horizon: float = 0.0
+    options: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TypeTraits:
     """What one type of resource at a provider can do: the data that core decides with.
 
     `updatable` holds the fields that an update changes in place (`url`, `events`, `secret`, option names);
     `default_resource` stands where the credential alone says which resource is meant. `slot` tells that a resource has
-    room for one webhook only. `renew_before` is how many seconds before its end a lease is renewed; 0 where webhooks do
-    not expire. `resource_schema` and `options_schema` are JSON Schemas.
+    room for one webhook only, `quota` how many fit. `renew_before` is how many seconds before its end a lease is
+    renewed; 0 where webhooks do not expire. `recovery` tells how missed deliveries are had. `resource_schema` and
+    `options_schema` are JSON Schemas.
     """
 
     name: str
@@ -311,7 +349,9 @@ class TypeTraits:
     canonical: tuple[str, ...] = ()
     default_resource: str = ""
     slot: bool = False
+    quota: Quota = Quota()
     renew_before: float = 0.0
+    recovery: RecoveryTraits = RecoveryTraits()
     url_schemes: frozenset[str] = frozenset({"https", "http"})
     url_ports: frozenset[int] = frozenset()
     resource_schema: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
@@ -325,13 +365,17 @@ class TypeTraits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderTraits:
-    """A provider as core sees it. `verified` is False where deliveries carry no proof at all."""
+    """A provider as core sees it. `verified` is False where deliveries carry no proof at all.
+
+    `concurrency` is how many requests of one credential the provider takes at a time, where it documents that.
+    """
 
     name: str
     title: str
     types: Mapping[str, TypeTraits]
     secret_origin: SecretOrigin
     verified: bool = True
+    concurrency: int | None = None
 
 
 Catalogue = Mapping[str, ProviderTraits]

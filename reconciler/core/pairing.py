@@ -30,6 +30,8 @@ class Bond(Enum):
     """They differ in credentials alone."""
     GAINED = auto()
     """The record is manual, and the wish for the same subscriber is auto by now."""
+    MOVED = auto()
+    """The record is of a manual webhook whose subscriber had another name."""
     NEW = auto()
     """No record yet."""
     DANGLING = auto()
@@ -100,6 +102,15 @@ class _Dangling:
                 return record
         return None
 
+    def former(self, wish: Desired) -> Recorded | None:
+        """The record of a manual wish under a name that its subscriber had before."""
+        for name in wish.moved:
+            key = wish.key._replace(subscriber=name)
+            place = (key.user, key.provider, key.type, name)
+            if record := self._take(record for record in self._by_subscriber.get(place, ()) if record.key == key):
+                return record
+        return None
+
     def left(self) -> Iterable[Recorded]:
         """What nobody took."""
         return self._left.values()
@@ -126,6 +137,11 @@ def _bind(
             return Pair(Bond.CREDENTIALS, wish.key, wish, record)
         if record := dangling.same_subscriber(wish):
             return Pair(Bond.GAINED, wish.key, wish, record)
+    elif record := dangling.former(wish):
+        return Pair(Bond.MOVED, wish.key, wish, record)
+    for name in wish.moved:
+        if record := tombstones.get(wish.key._replace(subscriber=name)):
+            return Pair(Bond.REVIVED, wish.key, wish, record)
     return Pair(Bond.NEW, wish.key, wish)
 
 

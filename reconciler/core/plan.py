@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from reconciler.core.diff import LOCAL_FIELDS, Change
 from reconciler.core.errors import Problem
@@ -48,7 +49,9 @@ class Reason(StrEnum):
     CREDENTIALS_CHANGED = "credentials_changed"
     SECRET_CHANGED = "secret_changed"
     ROUTING_CHANGED = "routing_changed"
+    MOVED = "moved"
     DRIFTED = "drifted"
+    DISABLED_AT_PROVIDER = "disabled_at_provider"
     DUPLICATED = "duplicated"
     LEASE_EXPIRING = "lease_expiring"
     LEASE_LAPSED = "lease_lapsed"
@@ -56,6 +59,8 @@ class Reason(StrEnum):
     UNCERTAIN = "uncertain"
     DANGLING = "dangling"
     REPLACED = "replaced"
+    ADOPTED = "adopted"
+    UNADOPTABLE = "unadoptable"
     UNRECORDED = "unrecorded"
     SLOT_TAKEN = "slot_taken"
     FOREIGN_URL = "foreign_url"
@@ -99,9 +104,30 @@ class Step:
         return True
 
 
+class Adoption(NamedTuple):
+    """What a person asks to be adopted: for one address, or for any declared webhook without a record.
+
+    The object is chosen by the provider's id, by a glob of its URL, or because it is one of ours that no record
+    explains (`unrecorded`). `secret` is the fingerprint of a secret that was supplied along with it.
+    """
+
+    address: str = ""
+    remote_id: str = ""
+    url: str = ""
+    unrecorded: bool = False
+    secret: str = ""
+
+    def document(self) -> Json:
+        """The wish as JSON."""
+        return {**self._asdict(), "secret": self.secret[:8]}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOptions:
-    """The choices of one pass that shape its plan; part of the digest. Allowances are `N` or `P%`, as written."""
+    """The choices of one pass that shape its plan; part of the digest. Allowances are `N` or `P%`, as written.
+
+    With `adopt`, the pass is about what it names and nothing else.
+    """
 
     refresh: bool = True
     prune: bool = True
@@ -109,6 +135,7 @@ class PlanOptions:
     allow_destroy: str = ""
     allow_change: str = ""
     allow_protected: tuple[str, ...] = ()
+    adopt: tuple[Adoption, ...] = ()
 
     def document(self) -> Json:
         """The options as JSON."""
@@ -119,17 +146,21 @@ class PlanOptions:
             "allow_destroy": self.allow_destroy or None,
             "allow_change": self.allow_change or None,
             "allow_protected": sorted(self.allow_protected),
-        }
+        } | ({"adopt": [adoption.document() for adoption in self.adopt]} if self.adopt else {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A guard that stops a part of the plan: why, the flag that passes it, and the addresses it holds back."""
+    """A guard that stops a part of the plan: why, the flag that passes it, and the addresses it holds back.
+
+    Of the steps of these addresses it holds those of `actions`. `flag` is empty where no flag passes it.
+    """
 
     guard: str
     message: str
     flag: str
     addresses: frozenset[str]
+    actions: frozenset[Action] = frozenset({Action.PRUNE, Action.REPLACE, Action.UPDATE})
 
     def document(self) -> Json:
         """The refusal as JSON."""
@@ -145,9 +176,9 @@ class Refusal:
 class Plan:
     """What a pass would do: steps in their order, what went wrong while observing, and the guards that refuse.
 
-    `in_sync` counts the webhooks that need nothing, `existing` the live records, `foreign` the objects at providers
-    that are not ours, `kept` what is dangling and stays because nothing is pruned. `held` are the addresses that a
-    failed list froze.
+    `in_sync` counts the webhooks that need nothing, `existing` the live records, in all and by provider, `foreign` the
+    objects at providers that are not ours, `kept` what is dangling and stays because nothing is pruned. `held` are the
+    addresses that a failed list froze.
     """
 
     scope: str
@@ -157,6 +188,7 @@ class Plan:
     steps: tuple[Step, ...] = ()
     in_sync: int = 0
     existing: int = 0
+    existing_at: Mapping[str, int] = field(default_factory=dict)
     wanted: int = 0
     foreign: int = 0
     kept: int = 0
@@ -178,34 +210,34 @@ class Plan:
     @property
     def applicable(self) -> tuple[Step, ...]:
         """The steps that may be applied: neither blocked nor held back by a guard."""
-        refused = frozenset().union(*(refusal.addresses for refusal in self.refusals))
+        refused: dict[Action, set[str]] = {}
+        for refusal in self.refusals:
+            for action in refusal.actions:
+                refused.setdefault(action, set()).update(refusal.addresses)
         return tuple(
             step
             for step in self.steps
-            if step.action is not Action.BLOCKED
-            and (self.address(step) not in refused or step.action not in DESTRUCTIVE | {Action.UPDATE})
+            if step.action is not Action.BLOCKED and self.address(step) not in refused.get(step.action, ())
         )
 
     @property
     def digest(self) -> str:
         """SHA-256 over what would be done: actions, addresses and changes, not reasons, places, times or new ids."""
+        # Each action is spelled by itself, and once: the encoder keeps every word of what it is given until it is done.
         actions = sorted(
-            (
-                [str(step.action), self.address(step), _changes_document(step.changes)]
-                for step in self.steps
-                if step.action is not Action.RENEW
-            ),
-            key=canonical_json,
+            canonical_json([str(step.action), self.address(step), _changes_document(step.changes)])
+            for step in self.steps
+            if step.action is not Action.RENEW
         )
-        text = canonical_json(
+        rest = canonical_json(
             {
                 "version": PLAN_VERSION,
                 "scope": self.scope,
                 "base_url": self.base_url,
                 "options": self.options.document(),
-                "actions": actions,
             }
         )
+        text = f'{{"actions":[{",".join(actions)}],{rest[1:]}'  # "actions" comes before all other keys
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -246,6 +278,11 @@ def problem_document(problem: Problem) -> dict[str, Json]:
     }
 
 
+def shown_changes(step: Step) -> tuple[Change, ...]:
+    """A step's changes as they may be shown."""
+    return tuple(_shown(change, step) for change in step.changes)
+
+
 def _step_document(plan: Plan, step: Step) -> dict[str, Json]:
     key = step.key
     events = step.desired.events if step.desired else step.recorded.events if step.recorded else frozenset()
@@ -254,7 +291,7 @@ def _step_document(plan: Plan, step: Step) -> dict[str, Json]:
         "reason": str(step.reason),
         "address": plan.address(step),
         "webhook": {
-            "id": shown_id(step, step.recorded.id) if step.recorded else None,
+            "id": (shown_id(step, step.recorded.id) if step.recorded else "") or None,
             "user": key.user,
             "provider": key.provider,
             "type": key.type,
@@ -264,7 +301,7 @@ def _step_document(plan: Plan, step: Step) -> dict[str, Json]:
             "manual": key.manual,
         },
         "triggers": _triggers_document(step),
-        "changes": _changes_document([_shown(change, step) for change in step.changes]),
+        "changes": _changes_document(shown_changes(step)),
         "way_out": step.way_out or None,
     }
 

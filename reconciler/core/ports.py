@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
+from reconciler.core.deliveries import Rebuilt
+from reconciler.core.diff import Change
 from reconciler.core.model import Group, Json, Observed, Orphan, ProviderTraits, Recorded, Secret
 
 
@@ -17,6 +21,12 @@ class Credentials:
     provider: str
     fields: Mapping[str, Secret]
     api_url: str = ""
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether they lead to a server of somebody's own; a stand-in on loopback plays the vendor's."""
+        host = urlsplit(self.api_url).hostname or ""
+        return host not in {"", "localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +58,18 @@ class Answer:
     lease_expires_at: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What is left of a credential's rate limit, as the provider last told: `remaining` calls of `limit`.
+
+    The limit starts anew at `resets_at` (UNIX seconds).
+    """
+
+    remaining: int
+    resets_at: float
+    limit: int | None = None
+
+
 class Provider(Protocol):
     """One vendor, with few verbs. Every verb raises `RetryableError` or `TerminalError`, nothing else.
 
@@ -73,6 +95,59 @@ class Provider(Protocol):
     async def renew(self, target: Target, remote_id: str, registration: Registration) -> Answer: ...
 
     async def ping(self, target: Target, remote_id: str) -> None: ...
+
+    async def missing_permission(self, target: Target) -> str:
+        """The permission that these credentials lack to manage webhooks of this type, in the vendor's words.
+
+        Empty where they have it, and wherever that cannot be told: only a positive answer refuses anything. One call.
+        """
+        ...
+
+    def budget(self, credentials: Credentials) -> Budget | None:
+        """What is left of the rate limit, by the newest answer of this process; None where the vendor tells nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missed:
+    """One try at a delivery, as the provider's log has it; `id` is that of the try, to ask for it again.
+
+    `provider_delivery_id` is what tells the delivery from others wherever it arrives, and is the same for every try.
+    `at` is UNIX seconds, `delivered` whether the receiver took it, `event` the vendor's name, `url` where it went: None
+    or empty where the log does not tell. `held` is what it held, where the log itself tells that.
+    """
+
+    id: str
+    provider_delivery_id: str = ""
+    at: float | None = None
+    event: str = ""
+    delivered: bool | None = None
+    url: str = ""
+    held: Rebuilt | None = field(default=None, repr=False)
+
+
+@runtime_checkable
+class Recovering(Protocol):
+    """A provider whose log of deliveries can be asked, apart from `Provider`, for few vendors keep one.
+
+    Every verb raises `RetryableError` or `TerminalError`, nothing else. Which of `redeliver` and `fetch` there is, the
+    traits of the type tell.
+    """
+
+    async def missed(self, target: Target, remote_id: str, since: float) -> tuple[Missed, ...]:
+        """What the log holds since a time (UNIX seconds), every page of it, newest first.
+
+        What was delivered is among it where the log tells that too; what it tells no time of always is.
+        """
+        ...
+
+    async def redeliver(self, target: Target, remote_id: str, missed_id: str) -> None:
+        """Have a delivery sent again, to the URL of the webhook."""
+        ...
+
+    async def fetch(self, target: Target, remote_id: str, missed_id: str) -> Rebuilt:
+        """What a delivery held, or would have held, where its row did not tell."""
+        ...
 
 
 class CredentialStore(Protocol):
@@ -101,8 +176,57 @@ class Write:
     secret: Secret | None = None
 
 
+class Outcome(StrEnum):
+    """How an action ended, as the audit log has it."""
+
+    BEGUN = "begun"
+    """It was being carried out when the process last wrote; it stays so where the process died."""
+    DONE = "done"
+    ORPHANED = "orphaned"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One row of the audit log: who did what to which webhook, when, why, and what came of it.
+
+    `at` is UNIX seconds; `user` and `host` tell who ran the process, `commit` what was checked out. `changes` hold no
+    secret. An entry of the same `id` replaces the earlier one.
+    """
+
+    id: str
+    at: float
+    user: str
+    host: str
+    commit: str
+    webhook_id: str
+    address: str
+    action: str
+    reason: str
+    changes: tuple[Change, ...] = ()
+    outcome: Outcome = Outcome.BEGUN
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """An answer to a GET that may be asked for conditionally: its validator, and what it said."""
+
+    etag: str
+    body: bytes
+    link: str = ""
+
+
+class ResponseCache(Protocol):
+    """Remembers answers between passes, by a key that depends on URL and credential. Losing it only costs calls."""
+
+    def get(self, key: str) -> Response | None: ...
+
+    def put(self, key: str, response: Response) -> None: ...
+
+
 class Store(Protocol):
-    """Records, secrets, slots, orphans and leases. Synchronous: the engine calls it through threads.
+    """Records, secrets, slots, orphans, leases and the audit log. Synchronous: the engine calls it through threads.
 
     Each writing method is one transaction and raises `LeaseLostError` when `lease` is no longer the scope's.
     """
@@ -127,12 +251,18 @@ class Store(Protocol):
         """The base URLs that webhooks of this scope were ever registered under."""
         ...
 
-    def write(self, lease: Lease, writes: Sequence[Write]) -> None:
-        """Insert or replace records, all or none; `StateError` for a second live record of one key or slot."""
+    def write(self, lease: Lease, writes: Sequence[Write], entries: Sequence[Entry] = ()) -> None:
+        """Insert or replace records and entries, all or none; `StateError` for two live records of one key or slot."""
         ...
 
-    def delete(self, lease: Lease, webhook_id: str, orphans: Sequence[Orphan] = ()) -> None:
-        """Drop a record and its secrets, leaving `orphans` behind, in one transaction."""
+    def delete(
+        self, lease: Lease, webhook_id: str, orphans: Sequence[Orphan] = (), entries: Sequence[Entry] = ()
+    ) -> None:
+        """Drop a record and its secrets, leaving `orphans` and `entries` behind, in one transaction."""
+        ...
+
+    def history(self, scope: str, webhook_id: str = "") -> Iterator[Entry]:
+        """The audit log of a scope, newest first; of one webhook where its id is given."""
         ...
 
     def secrets(self, webhook_id: str) -> tuple[Secret, ...]:
@@ -147,7 +277,9 @@ class Store(Protocol):
 
     def add_orphan(self, lease: Lease, orphan: Orphan) -> None: ...
 
-    def remove_orphan(self, lease: Lease, orphan_id: str) -> None: ...
+    def remove_orphan(self, lease: Lease, orphan_id: str, entries: Sequence[Entry] = ()) -> None:
+        """Forget an orphan, leaving `entries` behind, in one transaction."""
+        ...
 
     def binding(self, scope: str) -> str:
         """The project that the scope is bound to; empty while it is bound to none."""
@@ -200,15 +332,22 @@ class Progress(Protocol):
 
 __all__ = [
     "Answer",
+    "Budget",
     "Clock",
     "CredentialStore",
     "Credentials",
     "Entropy",
+    "Entry",
     "Group",
     "Lease",
+    "Missed",
+    "Outcome",
     "Progress",
     "Provider",
+    "Recovering",
     "Registration",
+    "Response",
+    "ResponseCache",
     "Store",
     "Target",
     "Write",

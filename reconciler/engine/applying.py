@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from reconciler.core.errors import LeaseLostError, ProviderError, StateError
 from reconciler.core.plan import Action, Plan, Step
 from reconciler.engine import registering, removing
+from reconciler.engine.pacing import spread
 from reconciler.engine.unit import Outcome, Result, Unit
-
-_UNITS_AT_ONCE = 64
-"""More units in flight only queue at the gates; fewer tasks keep memory flat."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,19 +25,12 @@ class Applied:
 
 async def apply(plan: Plan, unit: Unit) -> Applied:
     """Apply the steps that no guard refuses. Raises `LeaseLostError` when the scope was lost on the way."""
-    chains = _chains(plan.applicable)
-    places = asyncio.Semaphore(_UNITS_AT_ONCE)
-
-    async def run(chain: Sequence[Step]) -> list[Outcome]:
-        async with places:
-            return await _run_chain(chain, unit)
-
-    done = await asyncio.gather(*(run(chain) for chain in chains), return_exceptions=True)
     outcomes: dict[int, Outcome] = {}
-    for result in done:
-        if isinstance(result, BaseException):
-            raise result
-        outcomes |= {id(outcome.step): outcome for outcome in result}
+
+    async def run(chain: Sequence[Step]) -> None:
+        outcomes.update((id(outcome.step), outcome) for outcome in await _run_chain(chain, unit))
+
+    await spread(unit.gates, _chains(plan.applicable), _credential, run)
     return Applied(outcomes=tuple(outcomes[id(step)] for step in plan.applicable))
 
 
@@ -52,6 +42,10 @@ def _chains(steps: Iterable[Step]) -> list[list[Step]]:
     for chain in chains.values():
         chain.sort(key=_position)
     return list(chains.values())
+
+
+def _credential(chain: Sequence[Step]) -> tuple[str, str]:
+    return (chain[0].key.provider, chain[0].key.credentials)
 
 
 def _position(step: Step) -> int:
@@ -76,15 +70,29 @@ async def _run_chain(chain: Sequence[Step], unit: Unit) -> list[Outcome]:
 
 async def _run(step: Step, unit: Unit) -> Outcome:
     try:
-        return await execute(step, unit)
+        return await carry_out(step, unit)
     except LeaseLostError:
         raise
     except (ProviderError, StateError) as error:
         return Outcome(step=step, result=Result.FAILED, message=str(error))
 
 
-async def execute(step: Step, unit: Unit) -> Outcome:
-    """Carry out one step. Raises `ProviderError`, `StateError` or `LeaseLostError` where it fails."""
+async def carry_out(step: Step, unit: Unit) -> Outcome:
+    """Carry out one step, with its line in the audit log.
+
+    Raises `ProviderError`, `StateError` or `LeaseLostError` where it fails.
+    """
+    mine = unit.of(step)
+    try:
+        outcome = await _execute(step, mine)
+    except (ProviderError, StateError) as error:
+        await mine.log(Outcome(step=step, result=Result.FAILED, message=str(error)))
+        raise
+    await mine.log(outcome)
+    return outcome
+
+
+async def _execute(step: Step, unit: Unit) -> Outcome:
     desired, recorded = step.desired, step.recorded
     match step.action, desired, recorded:
         case Action.CREATE, desired, _ if desired:

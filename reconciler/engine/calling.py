@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -10,21 +9,24 @@ from typing import TypeVar
 from reconciler.core.errors import RetryableError
 from reconciler.core.ports import Clock, Entropy
 from reconciler.engine.context import Stop
+from reconciler.engine.pacing import PATIENCE_SECONDS, Gate, StillLimitedError, slept
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retrying:
-    """How often and how long a call is tried.
+    """How often and how long a call is tried, each time through `gate`.
 
     The n-th wait is a random share of `first * 2**n` seconds, at most `longest`; what the provider asks for is waited
-    in full, unless it is more than `patience` seconds: then the call fails, and a later pass goes on. Once `stop` is
+    in full, unless it is more than `patience` seconds: then the call fails, and a later pass goes on. A call that is
+    refused for the rate limit has not been tried: the gate holds it back, with a patience of its own. Once `stop` is
     requested, nothing is tried again.
     """
 
     clock: Clock
     entropy: Entropy
+    gate: Gate
     attempts: int = 5
     first: float = 0.5
     longest: float = 20.0
@@ -37,33 +39,31 @@ class Retrying:
         After an attempt whose outcome is uncertain, `recover` is asked first: what it returns, unless None, is the
         result. Raises the last `RetryableError`, or any other error at once.
         """
-        uncertain = False
-        for number in range(1, self.attempts + 1):
+        uncertain, number = False, 0
+        limited_since: float | None = None
+        while True:
             try:
-                if uncertain and (found := await recover()) is not None:
-                    return found
-                return await attempt()
+                async with self.gate.place(self.stop):
+                    if uncertain and (found := await recover()) is not None:
+                        return found
+                    return await attempt()
+            except StillLimitedError:
+                raise
             except RetryableError as error:
                 uncertain = uncertain or error.uncertain
+                if error.throttled:
+                    limited_since = self.clock.now() if limited_since is None else limited_since
+                    if self.clock.now() - limited_since > PATIENCE_SECONDS:
+                        raise
+                    continue
+                number += 1
                 wait = self._wait(number, error)
-                if number == self.attempts or wait > self.patience or not await self._slept(wait):
+                if number >= self.attempts or wait > self.patience or not await slept(self.clock, wait, self.stop):
                     raise
-        raise AssertionError("a call is attempted at least once")
 
     async def repeat(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """The result of an `attempt` that may be repeated without harm."""
         return await self.call(attempt, nothing)
-
-    async def _slept(self, seconds: float) -> bool:
-        """Sleep; False as soon as the pass is asked to stop, for then nothing is tried again."""
-        sleeping = asyncio.ensure_future(self.clock.sleep(seconds))
-        stopping = asyncio.ensure_future(self.stop.wait())
-        try:
-            await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeping.cancel()
-            stopping.cancel()
-        return not self.stop.requested
 
     def _wait(self, number: int, error: RetryableError) -> float:
         if error.after is not None:

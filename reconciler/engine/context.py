@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from reconciler.core.guard import Limits
 from reconciler.core.model import Catalogue, Json, Secret
 from reconciler.core.ports import Clock, CredentialStore, Entropy, Progress, Provider, Store
+from reconciler.engine.points import Probe, unwatched
 
 
 def silent(event: str, /, **details: Json) -> None:
@@ -25,13 +26,16 @@ class Ports:
     clock: Clock
     entropy: Entropy
     progress: Progress = silent
+    probe: Probe = unwatched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """The project that a pass is for. `binding` says which project owns the scope; `holder` who holds its lease.
 
-    `concurrency` bounds the calls in flight for one provider and credential.
+    `actor` and `host` tell the audit log who runs it, and where.
+
+    `concurrency` bounds the calls in flight for one provider and credential, where the provider takes so many.
     """
 
     name: str
@@ -39,11 +43,13 @@ class Scope:
     catalogue: Catalogue
     binding: str
     holder: str
+    actor: str = ""
+    host: str = ""
     default_user: str = ""
     limits: Limits = field(default_factory=Limits)
     commit: str = ""
     tool_version: str = ""
-    concurrency: int = 8
+    concurrency: int = 64
     lock_timeout: float = 60.0
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from reconciler.core.errors import ConfigError, ProviderError
 from reconciler.core.ingress_url import webhook_id_in
@@ -12,22 +12,11 @@ from reconciler.core.model import Desired, Group, ListFailed, Listing, Observati
 from reconciler.core.pairing import Bond, Slots, pair
 from reconciler.core.ports import Credentials, Target
 from reconciler.engine.calling import Retrying
-from reconciler.engine.context import Ports, Scope
+from reconciler.engine.context import Ports, Scope, Stop
+from reconciler.engine.pacing import Gates, spread
 
 Groups = Mapping[Group, str]
 """Groups to list, with the resource as it is written."""
-
-
-class Gates:
-    """One gate per provider and credential: bounds the calls in flight."""
-
-    def __init__(self, concurrency: int) -> None:
-        self._concurrency = concurrency
-        self._gates: dict[tuple[str, str], asyncio.Semaphore] = {}
-
-    def of(self, provider: str, credentials: str) -> asyncio.Semaphore:
-        """The gate to hold during a call."""
-        return self._gates.setdefault((provider, credentials), asyncio.Semaphore(self._concurrency))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +37,9 @@ def every_group(desired: Iterable[Desired], known: Known, scope: Scope) -> Group
 
 
 def doubtful_groups(desired: Sequence[Desired], known: Known, scope: Scope, slots: Slots) -> Groups:
-    """The groups that must be looked at even without a refresh: where something is made, completed or finished.
+    """The groups that must be looked at even without a refresh: where something is made, completed or removed.
 
-    And where a slot is left, for its id does not say whose webhook is in it.
+    What is removed goes with its twins, and in a slot an id does not say whose webhook is there.
     """
     groups: dict[Group, str] = {}
     for item in pair(desired, known.records, slots):
@@ -58,8 +47,7 @@ def doubtful_groups(desired: Sequence[Desired], known: Known, scope: Scope, slot
         if item.key.manual or source is None:
             continue
         sure = item.recorded is not None and item.recorded.phase is Phase.REGISTERED
-        leaves_slot = item.recorded is not None and item.desired is None and bool(item.recorded.slot)
-        if not sure or leaves_slot or item.bond is Bond.CREDENTIALS:
+        if not sure or item.desired is None or item.bond is Bond.CREDENTIALS:
             groups[item.key.group] = source.resource
     return _listable(groups, scope)
 
@@ -83,11 +71,18 @@ def _is_left(orphan: Orphan, item: Observed, base_urls: Iterable[str]) -> bool:
     return bool(orphan.remote_id) and item.remote_id == orphan.remote_id
 
 
-async def observe(groups: Groups, ports: Ports, gates: Gates) -> dict[Group, Observation]:
+async def observe(groups: Groups, ports: Ports, gates: Gates, stop: Stop) -> dict[Group, Observation]:
     """List every group. Those whose credentials are not declared any more are left out: nobody can ask there."""
     ports.progress("listing", number=len(groups))
-    found = await asyncio.gather(*(_list(group, resource, ports, gates) for group, resource in groups.items()))
-    return {group: observation for group, observation in zip(groups, found, strict=True) if observation is not None}
+    found: dict[Group, Observation] = {}
+
+    async def look(group: Group) -> None:
+        observation = await _list(group, groups[group], ports, _Way(gates, stop))
+        if observation is not None:
+            found[group] = observation
+
+    await spread(gates, groups, lambda group: (group.provider, group.credentials), look)
+    return {group: found[group] for group in groups if group in found}
 
 
 def seen_ids(observed: Mapping[Group, Observation], base_urls: Iterable[str]) -> frozenset[str]:
@@ -121,20 +116,29 @@ def _operations(group: Group, scope: Scope) -> frozenset[str]:
     return kind.operations if kind else frozenset()
 
 
-async def _list(group: Group, resource: str, ports: Ports, gates: Gates) -> Observation | None:
+class _Way(NamedTuple):
+    """How lists are asked for: through gates, and until the pass is asked to stop."""
+
+    gates: Gates
+    stop: Stop
+
+
+async def _list(group: Group, resource: str, ports: Ports, way: _Way) -> Observation | None:
     credentials = resolve(ports, group.credentials)
     if credentials is None:
         return None
     if isinstance(credentials, str):
         return ListFailed(credentials)
+    if way.stop.requested:
+        return ListFailed("the pass was asked to stop")
     target = Target(type=group.type, resource=resource, credentials=credentials)
     provider = ports.providers[group.provider]
-    retrying = Retrying(clock=ports.clock, entropy=ports.entropy)
-    async with gates.of(group.provider, group.credentials):
-        try:
-            objects = await retrying.repeat(lambda: provider.list(target))
-        except ProviderError as error:
-            ports.progress("list_failed", group=group, reason=str(error))
-            return ListFailed(str(error))
+    gate = way.gates.to(provider, credentials)
+    retrying = Retrying(clock=ports.clock, entropy=ports.entropy, gate=gate, stop=way.stop)
+    try:
+        objects = await retrying.repeat(lambda: provider.list(target))
+    except ProviderError as error:
+        ports.progress("list_failed", group=group, reason=str(error))
+        return ListFailed(str(error))
     ports.progress("listed", group=group, number=len(objects))
     return Listing(tuple(objects))

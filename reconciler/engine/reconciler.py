@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 
+from reconciler.core import quota
 from reconciler.core.build import Situation, build
+from reconciler.core.drift import DriftReport, Sighting, chosen, compare
 from reconciler.core.errors import (
     BlockedError,
     ConfigError,
@@ -17,14 +19,15 @@ from reconciler.core.errors import (
     TerminalError,
 )
 from reconciler.core.guard import check
-from reconciler.core.model import Desired, Orphan, Phase, Recorded
+from reconciler.core.model import Desired, Group, Observation, Orphan, Phase, Recorded
 from reconciler.core.plan import Action, Plan, PlanOptions
 from reconciler.core.ports import Credentials
-from reconciler.engine.applying import Applied, apply, execute
+from reconciler.engine import journal
+from reconciler.engine.applying import Applied, apply, carry_out
+from reconciler.engine.committing import Committer
 from reconciler.engine.context import Ports, Scope, Secrets, Stop
 from reconciler.engine.leasing import Holding, held
 from reconciler.engine.observing import (
-    Gates,
     Groups,
     Known,
     doubtful_groups,
@@ -34,6 +37,9 @@ from reconciler.engine.observing import (
     resolve,
     seen_ids,
 )
+from reconciler.engine.pacing import Gates
+from reconciler.engine.permissions import missing_permissions
+from reconciler.engine.points import Point, Side
 from reconciler.engine.registering import renew_record
 from reconciler.engine.unit import Unit, target_of
 
@@ -67,7 +73,7 @@ class Reconciler:
     def __init__(self, ports: Ports, scope: Scope) -> None:
         self._ports = ports
         self._scope = scope
-        self._gates = Gates(scope.concurrency)
+        self._gates = Gates(ports, scope)
 
     async def plan(self, desired: Sequence[Desired], options: PlanOptions) -> Plan:
         """What a pass would do; reads only. Without `options.refresh` no provider is asked.
@@ -77,7 +83,7 @@ class Reconciler:
         known = await self._known()
         groups = every_group(desired, known, self._scope) if options.refresh else {}
         plan, _ = await self._plan(desired, known, groups, options)
-        return plan
+        return await self._permitted(plan, Stop()) if options.refresh else plan
 
     async def run(
         self, desired: Sequence[Desired], options: PlanOptions, supplied: Secrets, approve: Approve, stop: Stop
@@ -95,10 +101,11 @@ class Reconciler:
                 groups = every_group(desired, known, scope)
             else:
                 groups = doubtful_groups(desired, known, scope, self._slots(desired))
-            plan, gone = await self._plan(desired, known, groups, options)
+            plan, gone = await self._plan(desired, known, groups, options, stop)
+            plan = await self._permitted(plan, stop)
             applied = Applied()
             if plan.applicable and await approve(plan):
-                await asyncio.to_thread(store.bind, scope.name, scope.binding)
+                await self._bind()
                 applied = await apply(plan, self.unit(holding, supplied, stop))
             if applied.outcomes or not plan.applicable:
                 await self._tidy(known, gone, holding)
@@ -116,6 +123,7 @@ class Reconciler:
             ports=self._ports,
             scope=self._scope,
             holding=holding,
+            commits=Committer(self._ports.store, holding),
             gates=self._gates,
             supplied=supplied,
             stop=stop or Stop(),
@@ -135,10 +143,10 @@ class Reconciler:
                 raise BlockedError(f"{plan.address(step)} is blocked ({step.reason}): {step.way_out}")
         if plan.held:
             raise BlockedError("; ".join(problem.message for problem in plan.problems))
-        await asyncio.to_thread(self._ports.store.bind, self._scope.name, self._scope.binding)
+        await self._bind()
         webhook_id = next((record.id for record in recorded if not record.replaced), "")
         for step in plan.steps:
-            outcome = await execute(step, self.unit(holding, supplied))
+            outcome = await carry_out(step, self.unit(holding, supplied))
             webhook_id = outcome.webhook_id if step.desired else webhook_id
         return webhook_id
 
@@ -155,18 +163,20 @@ class Reconciler:
             doubtful = replace(recorded, remote_id="") if recorded.slot else recorded
             plan, _ = await self._plan((), Known(records=(doubtful,)), {}, PlanOptions())
         for step in plan.steps:
-            await execute(step, self.unit(holding, {}))
+            await carry_out(step, self.unit(holding, {}))
 
     async def renew(self, recorded: Recorded, holding: Holding) -> None:
         """Renew the lease of one webhook now, whenever it ends. Raises `ProviderError`, also where it has no lease."""
         kind = self._scope.catalogue[recorded.key.provider].types[recorded.key.type]
         if "renew" not in kind.operations:
             raise TerminalError(f"{recorded.key.provider} has no call to renew a webhook", kind=ErrorKind.UNSUPPORTED)
-        await renew_record(self.unit(holding, {}), recorded)
+        entry = journal.by_hand(self._ports, self._scope, Action.RENEW, recorded)
+        await renew_record(replace(self.unit(holding, {}), entry=entry), recorded)
 
     async def forget(self, recorded: Recorded, holding: Holding) -> None:
         """Drop the record alone; whatever is at the provider stays there."""
-        await asyncio.to_thread(self._ports.store.delete, holding.check(), recorded.id)
+        entry = journal.by_hand(self._ports, self._scope, Action.FORGET, recorded)
+        await replace(self.unit(holding, {}), entry=entry).drop(recorded, ())
 
     async def ping(self, recorded: Recorded) -> None:
         """Have the provider send a test delivery.
@@ -176,6 +186,40 @@ class Reconciler:
         self._require_binding(await asyncio.to_thread(self._ports.store.binding, self._scope.name))
         target = target_of(self._ports, recorded)
         await self._ports.providers[recorded.key.provider].ping(target, recorded.remote_id)
+
+    async def listed(self, groups: Groups) -> Mapping[Group, Observation]:
+        """What the providers have now in some groups, given with the resources as they are written; reads only."""
+        return await observe(groups, self._ports, self._gates, Stop())
+
+    async def drift(self, targets: Sequence[str] = ()) -> DriftReport:
+        """What the providers have against what is recorded; reads only. `targets` are globs of addresses.
+
+        Raises `ScopeBoundError`, and `ConfigError` for a target that matches nothing.
+        """
+        store, scope = self._ports.store, self._scope
+        self._require_binding(await asyncio.to_thread(store.binding, scope.name))
+        known = await self._known()
+        recorded = tuple(item for item in known.records if not item.key.manual and item.key.provider in scope.catalogue)
+        recorded = chosen(recorded, targets, scope.default_user)
+        observed = await observe(every_group((), Known(records=recorded), scope), self._ports, self._gates, Stop())
+        base_urls = frozenset({scope.base_url, *await asyncio.to_thread(store.base_urls, scope.name)} - {""})
+        return compare(
+            Sighting(
+                scope=scope.name,
+                default_user=scope.default_user,
+                recorded=recorded,
+                observed=observed,
+                catalogue=scope.catalogue,
+                base_urls=base_urls,
+                known_ids=await asyncio.to_thread(store.known_ids, seen_ids(observed, base_urls)),
+                now=self._ports.clock.now(),
+            )
+        )
+
+    async def _bind(self) -> None:
+        self._ports.probe(Point.BIND, Side.BEFORE)
+        await asyncio.to_thread(self._ports.store.bind, self._scope.name, self._scope.binding)
+        self._ports.probe(Point.BIND, Side.AFTER)
 
     async def _known(self) -> Known:
         """What the store knows of this scope; tombstones that have had their time are set apart."""
@@ -188,37 +232,51 @@ class Reconciler:
         return Known(records=left, expired=tuple(expired), orphans=tuple(orphans))
 
     async def _plan(
-        self, desired: Sequence[Desired], known: Known, groups: Groups, options: PlanOptions
+        self, desired: Sequence[Desired], known: Known, groups: Groups, options: PlanOptions, stop: Stop | None = None
     ) -> tuple[Plan, tuple[Orphan, ...]]:
         """The plan, and the orphans that are gone from their provider by now."""
         require_base_url(self._scope.base_url)
         store, scope = self._ports.store, self._scope
         self._require_binding(await asyncio.to_thread(store.binding, scope.name))
         base_urls = {scope.base_url, *await asyncio.to_thread(store.base_urls, scope.name)}
-        observed = await observe(groups, self._ports, self._gates)
-        plan = build(
-            Situation(
-                scope=scope.name,
-                base_url=scope.base_url,
-                default_user=scope.default_user,
-                desired=desired,
-                recorded=known.records,
-                orphans=known.orphans,
-                observed=observed,
-                now=self._ports.clock.now(),
-                catalogue=scope.catalogue,
-                options=options,
-                slots=await asyncio.to_thread(store.slots),
-                slot_of=self._slots(desired),
-                known_ids=await asyncio.to_thread(store.known_ids, seen_ids(observed, base_urls)),
-                base_urls=frozenset(base_urls),
-                tool_version=scope.tool_version,
-                commit=scope.commit,
-            )
+        observed = await observe(groups, self._ports, self._gates, stop or Stop())
+        situation = Situation(
+            scope=scope.name,
+            base_url=scope.base_url,
+            default_user=scope.default_user,
+            desired=desired,
+            recorded=known.records,
+            orphans=known.orphans,
+            observed=observed,
+            now=self._ports.clock.now(),
+            catalogue=scope.catalogue,
+            options=options,
+            slots=await asyncio.to_thread(store.slots),
+            slot_of=self._slots(desired),
+            known_ids=await asyncio.to_thread(store.known_ids, seen_ids(observed, base_urls)),
+            base_urls=frozenset(base_urls),
+            elsewhere=self._elsewhere(desired),
+            tool_version=scope.tool_version,
+            commit=scope.commit,
         )
+        plan = build(situation)
         if unmatched := tuple(problem for problem in plan.problems if problem.code == "target_unmatched"):
             raise ConfigError(unmatched)
-        return check(plan, scope.limits), gone_orphans(known.orphans, observed, base_urls)
+        plan = check(plan, scope.limits, quota.refusals(plan, situation))
+        return plan, gone_orphans(known.orphans, observed, base_urls)
+
+    def _elsewhere(self, desired: Sequence[Desired]) -> frozenset[tuple[str, str]]:
+        """The credentials that lead to a server other than the vendor's; a stand-in on loopback plays the vendor."""
+        named = {(wish.key.provider, wish.key.credentials) for wish in desired if not wish.key.manual}
+        found = ((place, resolve(self._ports, place[1])) for place in named)
+        return frozenset(
+            place for place, credentials in found if isinstance(credentials, Credentials) and credentials.elsewhere
+        )
+
+    async def _permitted(self, plan: Plan, stop: Stop) -> Plan:
+        """The plan without the steps whose credentials lack a permission, as the provider itself says."""
+        missing = await missing_permissions(plan, self._ports, self._gates, stop)
+        return replace(plan, refusals=(*plan.refusals, *missing))
 
     def _slots(self, desired: Sequence[Desired]) -> dict[tuple[str, str], str]:
         """The slot that each credential leads to, of those that are wanted where there is room for one webhook only."""
@@ -240,9 +298,15 @@ class Reconciler:
         """Forget what has come to its end: old tombstones, and orphans that are no more."""
         for record in known.expired:
             left = () if record.key.manual else (self._abandoned(record),)
-            await asyncio.to_thread(self._ports.store.delete, holding.check(), record.id, left)
+            self._ports.probe(Point.TIDY, Side.BEFORE)
+            entries = (journal.outlived(self._ports, self._scope, record),)
+            await asyncio.to_thread(self._ports.store.delete, holding.check(), record.id, left, entries)
+            self._ports.probe(Point.TIDY, Side.AFTER)
         for orphan in gone:
-            await asyncio.to_thread(self._ports.store.remove_orphan, holding.check(), orphan.id)
+            self._ports.probe(Point.TIDY, Side.BEFORE)
+            entries = (journal.outlived(self._ports, self._scope, orphan),)
+            await asyncio.to_thread(self._ports.store.remove_orphan, holding.check(), orphan.id, entries)
+            self._ports.probe(Point.TIDY, Side.AFTER)
 
     def _abandoned(self, record: Recorded) -> Orphan:
         """What is left of a webhook whose provider cannot delete, when its tombstone has had its time."""

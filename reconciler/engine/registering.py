@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from reconciler.core.diff import LOCAL_FIELDS
 from reconciler.core.errors import ErrorKind, TerminalError
@@ -11,6 +12,7 @@ from reconciler.core.model import Desired, Json, Observed, Phase, Recorded, Secr
 from reconciler.core.plan import Step
 from reconciler.core.ports import Answer, Registration, Write
 from reconciler.engine import recording
+from reconciler.engine.points import Point
 from reconciler.engine.removing import remove_objects, remove_record
 from reconciler.engine.unit import Outcome, Remote, Result, Unit, registration, remote
 
@@ -21,27 +23,32 @@ async def create(unit: Unit, step: Step, desired: Desired) -> Outcome:
         url = unit.url(desired.key.provider, step.recorded.id)
         phase = Phase.MANUAL if desired.key.manual else Phase.REGISTERED
         revived = replace(recording.following(step.recorded, desired, url, unit.now), phase=phase)
-        await unit.write(Write(record=revived, secret=unit.supplied.get(desired.secret)))
+        await unit.write(Point.LOCAL, Write(record=revived, secret=unit.supplied.get(desired.secret)))
         return Outcome(step=step, result=Result.DONE, webhook_id=revived.id)
     way = None if desired.key.manual else remote(unit, desired)
     record, secret = _fresh(unit, step, desired)
-    await unit.write(Write(record=record, secret=secret))
+    await unit.write(Point.INTENT if way else Point.LOCAL, Write(record=record, secret=secret))
     if way:
         await _register(unit, way, record, secret)
     return Outcome(step=step, result=Result.DONE, webhook_id=record.id)
 
 
 async def register(unit: Unit, step: Step, desired: Desired, recorded: Recorded) -> Outcome:
-    """Register a record that has no live object, with its own id, URL and secret."""
+    """Register a record that has no live object, with its own id, URL and secret.
+
+    Until that is done the record tells no secret where an object with our URL may have another one: whoever finds that
+    object after a crash must know.
+    """
     url = unit.url(desired.key.provider, recorded.id)
     record = recording.following(recorded, desired, url, unit.now)
     record = replace(record, phase=Phase.PENDING, remote_id="", slot=step.slot, lease_expires_at=None)
     secret = await unit.secret_of(recorded.id)
     minted = None if secret else _minted(unit, desired)
     secret = secret or minted
-    record = replace(record, secret=unit.fingerprint(secret))
+    unsure = bool(step.surplus) or _origin(unit, desired) is SecretOrigin.RESPONSE
+    record = replace(record, secret="" if unsure else unit.fingerprint(secret))
     way = remote(unit, desired)
-    await unit.write(Write(record=record, secret=minted))
+    await unit.write(Point.INTENT, Write(record=record, secret=minted))
     await remove_objects(way, step.surplus)
     await _register(unit, way, record, secret)
     return Outcome(step=step, result=Result.DONE, webhook_id=record.id)
@@ -53,7 +60,7 @@ async def update(unit: Unit, step: Step, desired: Desired, recorded: Recorded) -
     record = recording.following(recorded, desired, url, unit.now)
     if not step.calls_provider:
         supplied = unit.supplied.get(desired.secret) if desired.secret != recorded.secret else None
-        await unit.write(Write(record=record, secret=supplied))
+        await unit.write(Point.LOCAL, Write(record=record, secret=supplied))
         return Outcome(step=step, result=Result.DONE, webhook_id=record.id)
     await _update(unit, step, record)
     return Outcome(step=step, result=Result.DONE, webhook_id=record.id)
@@ -75,14 +82,27 @@ async def renew_record(unit: Unit, recorded: Recorded) -> None:
     way = remote(unit, recorded)
     secret = await unit.secret_of(recorded.id)
     wanted = registration(recorded, secret)
-    answer = await way.repeat(lambda: way.provider.renew(way.target, recorded.remote_id, wanted))
-    await unit.write(Write(record=recording.confirmed(recorded, answer, recorded.secret, unit.now)))
+    answer = await way.repeat(Point.RENEW, lambda: way.provider.renew(way.target, recorded.remote_id, wanted))
+    confirmed = recording.confirmed(recorded, answer, recorded.secret, unit.now)
+    await unit.write(Point.CONFIRM, Write(record=confirmed))
 
 
 async def adopt(unit: Unit, step: Step, desired: Desired, recorded: Recorded) -> Outcome:
-    """Complete an interrupted record with the object that was found at the provider."""
-    url = unit.url(desired.key.provider, recorded.id)
-    record = recording.following(recorded, desired, url, unit.now)
+    """Bind an object that was found at the provider: to an interrupted record, or to a declaration.
+
+    What has no record yet gets one first, with a secret of ours: that of the object cannot be read.
+    """
+    webhook_id = recorded.id or unit.ports.entropy.webhook_id()
+    url = unit.url(desired.key.provider, webhook_id)
+    record = recording.following(replace(recorded, id=webhook_id), desired, url, unit.now)
+    supplied = unit.supplied.get(desired.secret)
+    # What a person gives beats what an interrupted record has: it is the secret of the object.
+    if supplied or await unit.secret_of(webhook_id) is None:
+        secret = supplied or _minted(unit, desired)
+        # One of ours is in force only once it is set.
+        unset = _origin(unit, desired) is SecretOrigin.CALLER
+        record = replace(record, secret="" if unset else unit.fingerprint(secret))
+        await unit.write(Point.INTENT, Write(record=record, secret=secret))
     await _update(unit, step, record)
     return Outcome(step=step, result=Result.DONE, webhook_id=record.id)
 
@@ -97,7 +117,7 @@ async def replace_webhook(unit: Unit, step: Step, desired: Desired, recorded: Re
     # Under the new credentials, for it is with them that it is removed.
     key = recorded.key._replace(credentials=desired.key.credentials)
     old = replace(recording.moved_on(recorded, Phase.RETIRING, unit.now), key=key, replaced=True, slot="")
-    await unit.write(Write(record=old), Write(record=record, secret=secret))
+    await unit.write(Point.INTENT, Write(record=old), Write(record=record, secret=secret))
     if step.slot:
         left = await remove_record(unit, step, old)
         await _register(unit, way, record, secret)
@@ -117,8 +137,11 @@ def _fresh(unit: Unit, step: Step, desired: Desired) -> tuple[Recorded, Secret |
 
 
 def _minted(unit: Unit, desired: Desired) -> Secret | None:
-    traits = unit.scope.catalogue[desired.key.provider]
-    return unit.ports.entropy.secret() if traits.secret_origin is SecretOrigin.CALLER else None
+    return unit.ports.entropy.secret() if _origin(unit, desired) is SecretOrigin.CALLER else None
+
+
+def _origin(unit: Unit, desired: Desired) -> SecretOrigin:
+    return unit.scope.catalogue[desired.key.provider].secret_origin
 
 
 async def _register(unit: Unit, way: Remote, record: Recorded, secret: Secret | None) -> None:
@@ -134,9 +157,10 @@ async def _register(unit: Unit, way: Remote, record: Recorded, secret: Secret | 
                 raise
             return await way.provider.update(way.target, twin.remote_id, wanted)
 
-    answer = await way.call(attempt, lambda: _found(unit, way, wanted))
+    answer = await way.call(Point.CREATE, attempt, lambda: _found(unit, way, wanted))
     fingerprint = unit.fingerprint(answer.secret or secret)
-    await unit.write(Write(record=recording.confirmed(record, answer, fingerprint, unit.now), secret=answer.secret))
+    confirmed = recording.confirmed(record, answer, fingerprint, unit.now)
+    await unit.write(Point.CONFIRM, Write(record=confirmed, secret=answer.secret))
 
 
 async def _found(unit: Unit, way: Remote, wanted: Registration) -> Answer | None:
@@ -154,7 +178,7 @@ async def _found(unit: Unit, way: Remote, wanted: Registration) -> Answer | None
     mine = [item for item in await way.provider.list(way.target) if _is(item, wanted, traits.name, unit)]
     if mine and traits.secret_origin is SecretOrigin.RESPONSE:
         for item in mine:
-            await way.provider.delete(way.target, item.remote_id)
+            await way.once(Point.DELETE, partial(way.provider.delete, way.target, item.remote_id))
         return None
     return Answer(remote_id=mine[0].remote_id, lease_expires_at=mine[0].lease_expires_at) if mine else None
 
@@ -165,12 +189,16 @@ async def _update(unit: Unit, step: Step, record: Recorded) -> None:
     secret = await unit.secret_of(record.id)
     wanted = registration(record, secret)
     wanted = replace(wanted, options={**_unset(way, step.recorded, record), **wanted.options})
+    if record.slot and step.recorded and step.recorded.url != record.url:
+        # In a slot the URL alone tells whose webhook it is: before it is set, its base URL must be known to be ours.
+        intent = replace(step.recorded, id=record.id, url=record.url, secret=record.secret, phase=Phase.PENDING)
+        await unit.write(Point.INTENT, Write(record=intent))
     if any(change.field not in LOCAL_FIELDS for change in step.changes):
-        answer = await way.repeat(lambda: way.provider.update(way.target, step.remote_ids[0], wanted))
+        answer = await way.repeat(Point.UPDATE, lambda: way.provider.update(way.target, step.remote_ids[0], wanted))
     else:
         answer = Answer(remote_id=step.remote_ids[0], lease_expires_at=step.lease_expires_at)
     confirmed = recording.confirmed(record, answer, unit.fingerprint(answer.secret or secret), unit.now)
-    await unit.write(Write(record=confirmed, secret=answer.secret))
+    await unit.write(Point.CONFIRM, Write(record=confirmed, secret=answer.secret))
     await remove_objects(way, step.surplus)
 
 

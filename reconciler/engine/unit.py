@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
 from reconciler.core.errors import ConfigError, ErrorKind, TerminalError
 from reconciler.core.ingress_url import ingress_url
-from reconciler.core.model import Desired, Recorded, Secret
-from reconciler.core.plan import Step
-from reconciler.core.ports import Provider, Registration, Target, Write
+from reconciler.core.model import Desired, Orphan, Recorded, Secret
+from reconciler.core.plan import Action, Step
+from reconciler.core.ports import Entry, Provider, Registration, Target, Write
+from reconciler.core.ports import Outcome as Ending
+from reconciler.engine import journal
 from reconciler.engine.calling import Retrying, nothing
+from reconciler.engine.committing import Committer
 from reconciler.engine.context import Ports, Scope, Secrets, Stop
 from reconciler.engine.leasing import Holding
-from reconciler.engine.observing import Gates
+from reconciler.engine.pacing import Gates
+from reconciler.engine.points import Point, Side
 
 T = TypeVar("T")
+
+LAST = frozenset({Point.CONFIRM, Point.LOCAL})
+"""The effects with which an action is done, and its line in the audit log with it."""
 
 
 class Result(StrEnum):
@@ -44,14 +51,23 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """A step's surroundings: ports, scope, the lease to write under, the gates to call through, whether to stop."""
+    """A step's surroundings: ports, scope, the lease to write under, the gates to call through, whether to stop.
+
+    `entry` is the step's line in the audit log: it is written along with whatever the step writes.
+    """
 
     ports: Ports
     scope: Scope
     holding: Holding
+    commits: Committer
     gates: Gates
     supplied: Secrets
     stop: Stop
+    entry: Entry | None = None
+
+    def of(self, step: Step) -> Unit:
+        """The surroundings of one step, with its line in the audit log."""
+        return replace(self, entry=journal.begun(self.ports, self.scope, step))
 
     @property
     def now(self) -> float:
@@ -62,9 +78,40 @@ class Unit:
         """The ingress URL of a webhook."""
         return ingress_url(self.scope.base_url, provider, webhook_id)
 
-    async def write(self, *writes: Write) -> None:
-        """Write records in one transaction."""
-        await asyncio.to_thread(self.ports.store.write, self.holding.check(), writes)
+    async def write(self, point: Point, *writes: Write) -> None:
+        """Write records, all or none; comes back when they are durable."""
+        entries = self._entries(writes[-1].record.id, last=point in LAST)
+        self.ports.probe(point, Side.BEFORE)
+        await self.commits.write(writes, entries)
+        self.ports.probe(point, Side.AFTER)
+
+    async def drop(self, recorded: Recorded, orphans: Sequence[Orphan]) -> None:
+        """Delete a record, leaving `orphans` behind, in one transaction."""
+        entries = self._entries(recorded.id, last=not orphans)
+        self.ports.probe(Point.DROP, Side.BEFORE)
+        await self.commits.delete(recorded.id, orphans, entries)
+        self.ports.probe(Point.DROP, Side.AFTER)
+
+    async def log(self, outcome: Outcome) -> None:
+        """Complete the step's line in the audit log, unless its last effect has done that."""
+        if self.entry is None or (outcome.result is Result.DONE and not self._goes_on):
+            return
+        step, ending = outcome.step, Ending(outcome.result.value)
+        entry = journal.ended(self.entry, step, ending, outcome.message, outcome.webhook_id)
+        self.ports.probe(Point.LOG, Side.BEFORE)
+        await self.commits.write((), (entry,))
+        self.ports.probe(Point.LOG, Side.AFTER)
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether a step has more to do when its webhook is made: a replacement removes the old one."""
+        return self.entry is not None and self.entry.action == Action.REPLACE
+
+    def _entries(self, webhook_id: str, *, last: bool) -> tuple[Entry, ...]:
+        if self.entry is None:
+            return ()
+        outcome = Ending.DONE if last and not self._goes_on else self.entry.outcome
+        return (replace(self.entry, webhook_id=self.entry.webhook_id or webhook_id, outcome=outcome),)
 
     async def secret_of(self, webhook_id: str) -> Secret | None:
         """The newest recorded secret of a webhook."""
@@ -84,19 +131,35 @@ class Remote:
     target: Target
     unit: Unit
 
-    async def call(self, attempt: Callable[[], Awaitable[T]], recover: Callable[[], Awaitable[T | None]]) -> T:
+    async def call(
+        self, point: Point, attempt: Callable[[], Awaitable[T]], recover: Callable[[], Awaitable[T | None]]
+    ) -> T:
         """Call with retries; `recover` is asked after an attempt of uncertain outcome."""
-        retrying = Retrying(clock=self.unit.ports.clock, entropy=self.unit.ports.entropy, stop=self.unit.stop)
-        async with self.unit.gates.of(self.provider.traits.name, self.target.credentials.name):
-            return await retrying.call(lambda: self._checked(attempt), recover)
+        return await self._retrying().call(lambda: self._checked(point, attempt), recover)
 
-    async def repeat(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def repeat(self, point: Point, attempt: Callable[[], Awaitable[T]]) -> T:
         """Call with retries what may be repeated without harm."""
-        return await self.call(attempt, nothing)
+        return await self.call(point, attempt, nothing)
 
-    async def _checked(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def read(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Call with retries what changes nothing there."""
+        return await self._retrying().repeat(attempt)
+
+    async def once(self, point: Point, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Call once, for what happens within another call; `point` names the effect."""
+        return await self._checked(point, attempt)
+
+    def _retrying(self) -> Retrying:
+        unit = self.unit
+        gate = unit.gates.to(self.provider, self.target.credentials)
+        return Retrying(clock=unit.ports.clock, entropy=unit.ports.entropy, gate=gate, stop=unit.stop)
+
+    async def _checked(self, point: Point, attempt: Callable[[], Awaitable[T]]) -> T:
         self.unit.holding.check()
-        return await attempt()
+        self.unit.ports.probe(point, Side.BEFORE)
+        result = await attempt()
+        self.unit.ports.probe(point, Side.AFTER)
+        return result
 
 
 def target_of(ports: Ports, source: Desired | Recorded) -> Target:

@@ -18,6 +18,7 @@ from reconciler.core.pairing import LIVE
 from reconciler.core.ports import Credentials, Store, Write
 from reconciler.engine.context import Ports, Scope
 from reconciler.engine.leasing import Holding
+from reconciler.engine.points import Point
 from reconciler.engine.reconciler import Reconciler
 from reconciler.engine.unit import Unit
 from reconciler.manager import wishes
@@ -233,7 +234,7 @@ class WebhookManager:
         async with self._writing(None) as at:
             record = _manual(await self._records.owned(webhook_id, user_id))
             record = replace(record, secret=at.unit.fingerprint(secret), updated_at=at.unit.now)
-            await at.unit.write(Write(record=record, secret=secret))
+            await at.unit.write(Point.LOCAL, Write(record=record, secret=secret))
 
     async def validate_payload(
         self,
@@ -272,7 +273,8 @@ class WebhookManager:
             return None
         incoming = await received(request, record.url)
         secrets = await asyncio.to_thread(store.secrets, record.id)
-        return answer(self._ports.handshakes, self._ports.scheme, secrets, incoming, self._ports.clock.now())
+        reply = answer(self._ports.handshakes, self._ports.scheme, secrets, incoming, self._ports.clock.now())
+        return reply if isinstance(reply, HandshakeReply) else None
 
     def triggered_by(self, webhook: Webhook, event_type: str) -> tuple[TriggeredNode | TriggeredPreset, ...]:
         """Those whom a webhook triggers and who asked for this event (`issues` is asked for all of `issues.*`)."""
@@ -383,5 +385,5 @@ async def _related(at: _Writing, record: Recorded, relations: tuple[Relation, ..
     """Write who is dispatched to."""
     if relations != record.relations:
         record = replace(record, relations=relations, updated_at=at.unit.now)
-        await at.unit.write(Write(record=record))
+        await at.unit.write(Point.LOCAL, Write(record=record))
     return public(record)

@@ -13,8 +13,8 @@ from reconciler.documents.nearest import quoted, suggestion
 from reconciler.manager.settings import ManagerSettings
 from reconciler.providers.catalogue import known_definitions
 from reconciler.providers.client import HttpTransport
+from reconciler.providers.delivered import delivery_rules, handshakes, scheme
 from reconciler.providers.http import HttpProvider
-from reconciler.providers.traits import delivery_rules, handshakes, scheme
 from reconciler.settings.urls import ApiHome
 from reconciler.store.keys import KeySource
 from reconciler.store.opening import open_for_writing

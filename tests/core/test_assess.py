@@ -93,19 +93,19 @@ def test_protecting_changes_our_record_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("edit", "field", "before"),
+    ("edit", "field", "before", "reason"),
     [
-        ({"events": frozenset({"push", "release"})}, "events", ["push", "release"]),
-        ({"url": "https://elsewhere.example.com"}, "url", "https://elsewhere.example.com"),
-        ({"active": False}, "active", False),
-        ({"active": False, "health": "disabled"}, "active", "disabled"),
-        ({"options": {"level": "high"}}, "options.level", "high"),
+        ({"events": frozenset({"push", "release"})}, "events", ["push", "release"], Reason.DRIFTED),
+        ({"url": "https://elsewhere.example.com"}, "url", "https://elsewhere.example.com", Reason.DRIFTED),
+        ({"active": False}, "active", False, Reason.DISABLED_AT_PROVIDER),
+        ({"active": False, "health": "disabled"}, "active", "disabled", Reason.DISABLED_AT_PROVIDER),
+        ({"options": {"level": "high"}}, "options.level", "high", Reason.DRIFTED),
     ],
 )
-def test_an_edit_at_the_provider_is_drift(edit: dict[str, Any], field: str, before: Any) -> None:
-    """What differs from the record though the manifests are unchanged is repaired, and called drift."""
+def test_an_edit_at_the_provider_is_drift(edit: dict[str, Any], field: str, before: Any, reason: Reason) -> None:
+    """What differs from the record though the manifests are unchanged is repaired, and its cause is told."""
     step = only(plan([WISH], [RECORD], listings((RECORD, observed(RECORD, **edit)))))
-    assert (step.action, step.reason) == (Action.UPDATE, Reason.DRIFTED)
+    assert (step.action, step.reason) == (Action.UPDATE, reason)
     assert [(change.field, change.before) for change in step.changes] == [(field, before)]
 
 
@@ -191,10 +191,10 @@ def test_an_option_that_cannot_change_in_place_needs_a_replacement() -> None:
 
 
 def test_a_repair_by_replacement_is_still_a_repair() -> None:
-    """A provider that switched our webhook off and cannot switch it on again: replaced, because it drifted."""
+    """A provider that switched our webhook off and cannot switch it on again: replaced, and no guard counts it."""
     seen = listings((RECORD, observed(RECORD, active=False)))
     step = only(plan([WISH], [RECORD], seen, catalogue=_catalogue(updatable=frozenset({"events"}))))
-    assert (step.action, step.reason) == (Action.REPLACE, Reason.DRIFTED)
+    assert (step.action, step.reason) == (Action.REPLACE, Reason.DISABLED_AT_PROVIDER)
 
 
 def test_twins_of_ours_collapse_to_the_healthy_one() -> None:
@@ -218,7 +218,7 @@ def test_a_record_without_wish_is_pruned() -> None:
     step = only(plan([], [RECORD], listings((RECORD, observed(RECORD)))))
     assert (step.action, step.reason, step.remote_ids) == (Action.PRUNE, Reason.DANGLING, ("r1",))
     assert only(plan([], [RECORD])).remote_ids == ("r1",)
-    assert only(plan([], [RECORD], EMPTY)).remote_ids == ()
+    assert only(plan([], [RECORD], EMPTY)).remote_ids == ("r1",)
 
 
 def test_pruning_what_nobody_can_find_is_doubtful() -> None:
@@ -422,6 +422,31 @@ def test_a_secret_that_nobody_copied_is_missed_aloud() -> None:
     assert "secret:" in only(plan([missing], catalogue={"paper": vendor})).way_out
     assert only(plan([given], catalogue={"paper": vendor})).way_out == ""
     assert only(plan([missing])).way_out == ""
+
+
+def test_a_manual_webhook_follows_its_graph_to_another_name() -> None:
+    """`moved` names the old graph: the record, its id and so its URL stay."""
+    record = recorded(wishes(trigger(manual=True, subscriber=graph("old")))[0])
+    wish = wishes(trigger(manual=True, moved=("graph:older", "graph:old")))[0]
+    step = only(plan([wish], [record]))
+    assert (step.action, step.reason, step.recorded) == (Action.UPDATE, Reason.MOVED, record)
+    assert Change("subscriber", "graph:old", "graph:triage") in step.changes
+    assert not step.calls_provider
+    assert plan([wish], [replace(record, key=wish.key, relations=wish.relations)]).is_empty
+
+
+def test_what_moved_is_not_taken_from_those_who_still_have_it() -> None:
+    """The old graph still declares its webhook: the new one gets one of its own."""
+    old, new = wishes(trigger(manual=True, subscriber=graph("old")), trigger(manual=True, moved=("graph:old",)))
+    step = only(plan([old, new], [recorded(old)]))
+    assert (step.action, step.key) == (Action.CREATE, new.key)
+
+
+def test_a_moved_webhook_is_revived_from_its_tombstone() -> None:
+    """The old name was pruned in an earlier pass: the URL comes back under the new one."""
+    record = recorded(wishes(trigger(manual=True, subscriber=graph("old")))[0], phase=Phase.TOMBSTONE)
+    step = only(plan(wishes(trigger(manual=True, moved=("graph:other", "graph:old"))), [record]))
+    assert (step.action, step.reason, step.recorded) == (Action.CREATE, Reason.REVIVED, record)
 
 
 def test_manual_to_auto_registers_with_the_same_id() -> None:

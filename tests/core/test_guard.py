@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.core.guard import Allowance, Limits, check, parse_allowance
 from reconciler.core.model import Desired, Listing, Recorded
-from reconciler.core.plan import Action, Plan, PlanOptions
+from reconciler.core.plan import Action, Plan, PlanOptions, Refusal
 from tests.support.builders import BASE_URL, listings, observed, plan, recorded, trigger, wishes
 
 LIMITS = Limits(max_prune_percent=30, max_change_percent=50, min_existing=10)
@@ -193,3 +193,33 @@ def test_an_allowance_of_nothing_covers_nothing() -> None:
     """Neither number nor share."""
     assert not Allowance().covers(1, 10)
     assert not Allowance(count=100).everything
+
+
+def two_providers(drop: int, **options: Any) -> Plan:
+    """The checked plan after `drop` of 10 webhooks at one provider left the manifests, of 40 in all."""
+    desired, records = fleet(30)
+    others = [wishes(trigger(resource=f"acme/o{index:03d}", provider="once"))[0] for index in range(10)]
+    records += [recorded(wish, index + 100) for index, wish in enumerate(others)]
+    return check(plan([*desired, *others[drop:]], records, options=PlanOptions(**options)), LIMITS)
+
+
+def test_shares_are_judged_for_each_provider_too() -> None:
+    """4 of 40 is little, 4 of 10 at one provider is not."""
+    (refusal,) = two_providers(4).refusals
+    assert (refusal.guard, refusal.flag) == ("max_prune_percent", "--allow-destroy 4")
+    assert refusal.message == "4 of 10 once webhooks (40%) would be destroyed, more than 30%"
+    assert guards(two_providers(3)) == []
+    assert guards(two_providers(4, allow_destroy="4")) == []
+
+
+def test_what_others_found_is_added_to_the_guards() -> None:
+    """A refusal that holds every action back leaves nothing of its addresses to apply."""
+    desired, _ = fleet(2)
+    made = plan(desired)
+    address = made.address(made.steps[0])
+    refusal = Refusal(
+        guard="permission", message="", flag="", addresses=frozenset({address}), actions=frozenset(Action)
+    )
+    checked = check(made, LIMITS, (refusal,))
+    assert checked.refusals == (refusal,)
+    assert [checked.address(step) for step in checked.applicable] == [made.address(made.steps[1])]

@@ -6,8 +6,10 @@ import pytest
 
 from reconciler.core.errors import ErrorKind, RetryableError, TerminalError
 from reconciler.engine.calling import Retrying
-from reconciler.engine.context import Stop
-from reconciler.testing.stand_ins import CountingEntropy, VirtualClock
+from reconciler.engine.context import Ports, Stop
+from reconciler.engine.pacing import PATIENCE_SECONDS, Gate
+from reconciler.testing.memory_store import MemoryStore
+from reconciler.testing.stand_ins import CountingEntropy, FixedCredentials, VirtualClock
 
 
 class Scripted:
@@ -26,8 +28,14 @@ class Scripted:
 
 def retrying(share: float = 1.0) -> tuple[Retrying, VirtualClock]:
     """Retries whose jitter is a fixed share, on a clock that remembers its sleeps."""
-    clock = VirtualClock(patient=1000)
-    return Retrying(clock=clock, entropy=CountingEntropy(share=share)), clock
+    clock, entropy = VirtualClock(patient=10_000), CountingEntropy(share=share)
+    return Retrying(clock=clock, entropy=entropy, gate=gate(clock, entropy)), clock
+
+
+def gate(clock: VirtualClock, entropy: CountingEntropy) -> Gate:
+    """An open gate."""
+    ports = Ports(store=MemoryStore(), providers={}, credentials=FixedCredentials({}), clock=clock, entropy=entropy)
+    return Gate("acme", "main", ports, 64)
 
 
 async def test_a_retryable_call_is_repeated_with_growing_waits() -> None:
@@ -109,18 +117,34 @@ async def test_a_certain_failure_needs_no_look_up() -> None:
 async def test_a_stopped_pass_does_not_sit_out_its_waits() -> None:
     """Asked to stop while it waits for the provider: it gives up at once, with the provider's own words."""
     stop, clock = Stop(), VirtualClock()
-    policy = Retrying(clock=clock, entropy=CountingEntropy(), stop=stop)
-    call = Scripted(RetryableError("429", after=60))
+    policy = Retrying(clock=clock, entropy=CountingEntropy(), gate=gate(clock, CountingEntropy()), stop=stop)
+    call = Scripted(RetryableError("503", after=60))
     waiting = asyncio.ensure_future(policy.repeat(call))
     await asyncio.sleep(0.01)
     stop.request()
-    with pytest.raises(RetryableError, match="429"):
+    with pytest.raises(RetryableError, match="503"):
         await waiting
     assert call.calls == 1
 
 
-async def test_a_policy_without_attempts_is_a_programming_error() -> None:
-    """At least one attempt is made, or it is told."""
-    policy = Retrying(clock=VirtualClock(), entropy=CountingEntropy(), attempts=0)
-    with pytest.raises(AssertionError):
-        await policy.repeat(Scripted())
+async def test_being_refused_for_a_rate_limit_is_no_attempt() -> None:
+    """However often: what the provider asks for is waited, and the call has all its attempts left."""
+    policy, clock = retrying(share=0.5)
+    call = Scripted(*(RetryableError("429", after=60, throttled=True) for _ in range(20)), RetryableError("503"))
+    assert await policy.repeat(call) == "done"
+    assert call.calls == 22
+    assert clock.slept == [60.5] * 20 + [0.5]
+
+
+async def test_a_call_that_alone_is_refused_again_and_again_ends() -> None:
+    """Others of the same credential pass, this one never does: after an hour and a bit it is left to a later pass."""
+    policy, clock = retrying()
+    begun = clock.now()
+
+    async def call() -> str:
+        policy.gate._succeeded(policy.gate._burst)  # as another call does, meanwhile
+        raise RetryableError("429", after=600, throttled=True)
+
+    with pytest.raises(RetryableError, match="429"):
+        await policy.repeat(call)
+    assert PATIENCE_SECONDS < clock.now() - begun < PATIENCE_SECONDS + 700

@@ -9,6 +9,7 @@ from reconciler.core.plan import Plan, PlanOptions
 from reconciler.core.ports import Lease
 from reconciler.engine.context import Stop
 from reconciler.engine.leasing import LEASE_SECONDS, RENEW_SECONDS, held
+from reconciler.engine.points import Point, Side
 from reconciler.testing.memory_store import MemoryStore
 from reconciler.testing.stand_ins import VirtualClock
 from tests.support.builders import trigger, wishes
@@ -116,6 +117,26 @@ async def test_a_pass_that_lost_its_scope_stops_before_its_next_write() -> None:
         await world.reconciler().run(wishes(trigger()), PlanOptions(), {}, late, Stop())
     assert world.records() == []
     assert world.provider().everything() == []
+
+
+@pytest.mark.parametrize("point", [Point.BIND, Point.INTENT, Point.CREATE])
+async def test_a_holder_that_lost_its_lease_stops_before_its_next_effect(point: Point) -> None:
+    """It was away in the midst of its work, and another took the scope: no write and no call follows."""
+    world = World()
+    later: list[tuple[Point, Side]] = []
+
+    def away(reached: Point, side: Side) -> None:
+        if later:
+            later.append((reached, side))
+        elif (reached, side) == (point, Side.AFTER):
+            later.append((reached, side))
+            world.clock.time += LEASE_SECONDS
+            assert world.store.acquire("test", "another", world.clock.now(), LEASE_SECONDS)
+
+    world.probe = away
+    with pytest.raises(LeaseLostError):
+        await world.run(trigger())
+    assert [reached for reached in later[1:] if reached[1] is Side.AFTER] == []
 
 
 async def test_passes_of_different_scopes_do_not_wait_for_each_other() -> None:

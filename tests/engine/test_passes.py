@@ -137,7 +137,7 @@ async def test_drift_is_repaired() -> None:
     """Edited at the provider: the next pass puts it right."""
     world = World()
     await world.run(trigger())
-    world.provider().edit("1", events=frozenset({"release"}), active=False)
+    world.provider().edit("1", events=frozenset({"release"}), active=True)
     report = await world.run(trigger())
     assert report.plan.steps[0].reason is Reason.DRIFTED
     assert (world.object().observed.events, world.object().observed.active) == ({"push"}, True)
@@ -193,6 +193,19 @@ async def test_manual_webhooks_call_nobody_and_keep_their_url() -> None:
     revived = world.record()
     assert (revived.id, revived.url, world.store.secrets(revived.id)) == (first.id, first.url, secret)
     assert world.provider().calls == []
+
+
+async def test_what_a_pass_forgets_by_itself_is_in_the_audit_log() -> None:
+    """A tombstone whose time is over, and an orphan that is gone."""
+    world = World()
+    await world.run(trigger(manual=True), trigger(provider="once"))
+    world.provider("once").before = fail("delete", TerminalError("no", kind=ErrorKind.FORBIDDEN), times=1)
+    await world.run(allow_destroy="100%")
+    world.provider("once").objects.clear()
+    world.clock.time += 31 * 24 * 3600
+    await world.run(allow_destroy="100%")
+    told = [(entry.action, entry.reason) for entry in world.store.history("test")]
+    assert {("forget", "expired"), ("forget", "gone")} <= set(told)
 
 
 async def test_a_tombstone_is_forgotten_after_thirty_days() -> None:
@@ -541,9 +554,29 @@ async def test_what_is_not_approved_is_not_applied() -> None:
 async def test_a_stopped_pass_begins_nothing_more() -> None:
     """Asked to stop, the steps that have not begun are skipped, and told so."""
     world, stop = World(), Stop()
-    stop.request()
-    report = await world.run(trigger(), stop=stop)
+
+    async def stopping(plan: Plan) -> bool:
+        stop.request()
+        return True
+
+    report = await world.reconciler().run(wishes(trigger()), PlanOptions(), {}, stopping, stop)
     assert [outcome.result for outcome in report.applied.outcomes] == [Result.SKIPPED]
+    assert world.records() == []
+
+
+async def test_a_pass_that_is_stopped_while_it_looks_asks_nothing_more() -> None:
+    """The lists in flight are read to their end; of what was not asked for nobody knows, so nothing is changed."""
+    world, stop = World(), Stop()
+    provider = world.provider()
+
+    def stopping(verb: str, target: Target) -> None:
+        stop.request()
+
+    provider.before = stopping
+    report = await world.run(*(trigger(resource=f"acme/r{number}") for number in range(500)), stop=stop)
+    assert provider.calls.count(("list", "acme/r0")) == 1
+    assert len(provider.calls) <= 64
+    assert "asked to stop" in str(report.plan.problems)
     assert world.records() == []
 
 

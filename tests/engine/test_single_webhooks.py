@@ -5,7 +5,7 @@ import pytest
 from reconciler.core.errors import BlockedError, ErrorKind, TerminalError
 from reconciler.core.model import Phase
 from reconciler.core.plan import Action, Reason, Step
-from reconciler.engine.applying import execute
+from reconciler.engine.applying import carry_out
 from reconciler.engine.unit import Result
 from tests.support.builders import graph, trigger, wishes
 from tests.support.world import World
@@ -133,7 +133,7 @@ async def test_a_replacement_in_a_slot_removes_first() -> None:
     )
     reconciler = world.reconciler()
     async with reconciler.holding() as holding:
-        outcome = await execute(step, reconciler.unit(holding, {}))
+        outcome = await carry_out(step, reconciler.unit(holding, {}))
     assert outcome.result is Result.DONE
     assert world.object("slotted").observed.url == world.record().url
     assert [verb for verb, _ in world.provider("slotted").calls if verb != "list"] == ["create", "delete", "create"]
@@ -146,7 +146,7 @@ async def test_a_step_that_no_pass_makes_is_refused() -> None:
     step = Step(action=Action.FORGET, reason=Reason.DANGLING, key=WISH.key)
     async with reconciler.holding() as holding:
         with pytest.raises(ValueError, match="cannot be applied: forget"):
-            await execute(step, reconciler.unit(holding, {}))
+            await carry_out(step, reconciler.unit(holding, {}))
 
 
 async def test_a_replacement_needs_credentials_before_it_writes() -> None:

@@ -36,6 +36,7 @@ CATALOGUE = {
         traits("once", origin=SecretOrigin.RESPONSE),
         traits("slotted", slot=True),
         traits("fixed", operations=ALL - {"update"}),
+        traits("tagged"),
         traits("blind", operations=ALL - {"list"}),
         traits("paper", operations=frozenset()),
         traits("leased", operations=ALL | {"renew"}, renew_before=3600.0),

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from reconciler.manager.incoming import received
 from reconciler.providers.definition import Definition
-from reconciler.providers.traits import handshakes, scheme
+from reconciler.providers.delivered import handshakes, scheme
 from reconciler.testing.faults import ConnectionDroppedError
 from reconciler.testing.sandbox import Sandbox
 from reconciler.verify.handshakes import answer
@@ -62,16 +62,22 @@ class Receiver:
 
 
 class Answering:
-    """An ASGI app that answers the handshakes of a provider, and takes and remembers everything else."""
+    """An ASGI app that answers the handshakes of a provider, and takes and remembers everything else.
+
+    While it is `refusing`, it takes nothing.
+    """
 
     def __init__(self, definition: Definition, now: Callable[[], float]) -> None:
         self.taken: list[Delivered] = []
+        self.refusing = False
         self._handshakes, self._scheme, self._now = handshakes(definition), scheme(definition), now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = await received(Request(scope, receive), "")
         reply = answer(self._handshakes, self._scheme, (), request, self._now())
-        if reply is None:
+        if self.refusing:
+            response = Response(status_code=503)
+        elif reply is None:
             self.taken.append(request)
             response = Response(status_code=204)
         else:

@@ -10,6 +10,7 @@ from reconciler.core.guard import Limits
 from reconciler.core.model import Catalogue, Desired, Phase, Recorded, Secret, Trigger
 from reconciler.core.plan import Plan, PlanOptions
 from reconciler.engine.context import Ports, Scope, Stop
+from reconciler.engine.points import Probe, unwatched
 from reconciler.engine.reconciler import Reconciler, Report
 from reconciler.testing.memory_provider import Held, MemoryProvider
 from reconciler.testing.memory_store import MemoryStore
@@ -40,6 +41,7 @@ class World:
     scope: str = "test"
     catalogue: Catalogue = field(default_factory=lambda: CATALOGUE)
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    probe: Probe = unwatched
 
     def __post_init__(self) -> None:
         if not self.providers:
@@ -61,6 +63,7 @@ class World:
             clock=self.clock,
             entropy=self.entropy,
             progress=lambda event, /, **details: self.events.append((event, details)),
+            probe=self.probe,
         )
         scope = Scope(
             name=self.scope,

@@ -1,0 +1,50 @@
+"""Whether credentials may do what a plan asks of them: asked for each and its types, before the first write."""
+
+from __future__ import annotations
+
+import asyncio
+
+from reconciler.core.errors import ProviderError
+from reconciler.core.model import Desired, Recorded
+from reconciler.core.plan import Action, Plan, Refusal, Step
+from reconciler.engine.context import Ports, Stop
+from reconciler.engine.pacing import Gates
+from reconciler.engine.unit import target_of
+
+
+async def missing_permissions(plan: Plan, ports: Ports, gates: Gates, stop: Stop) -> tuple[Refusal, ...]:
+    """A refusal for each credential that lacks a permission, in the order of their names.
+
+    Only a positive answer that it is missing refuses anything; what cannot be found out is left to the calls.
+    """
+    steps: dict[tuple[str, str, str], list[Step]] = {}
+    for step in plan.applicable:
+        if step.calls_provider:
+            steps.setdefault((step.key.provider, step.key.credentials, step.key.type), []).append(step)
+    places = sorted(steps)
+    missing = await asyncio.gather(*(_missing(steps[place][0], ports, gates, stop) for place in places))
+    return tuple(
+        Refusal(
+            guard="permission",
+            message=f"the credentials {credentials} lack a permission that {provider} asks for: {lacks}",
+            flag="",
+            addresses=frozenset(plan.address(step) for step in steps[provider, credentials, kind]),
+            actions=frozenset(Action),
+        )
+        for (provider, credentials, kind), lacks in zip(places, missing, strict=True)
+        if lacks
+    )
+
+
+async def _missing(step: Step, ports: Ports, gates: Gates, stop: Stop) -> str:
+    source: Desired | Recorded | None = step.desired or step.recorded
+    if source is None:
+        return ""
+    try:
+        target = target_of(ports, source)
+        provider = ports.providers[step.key.provider]
+        async with gates.to(provider, target.credentials).place(stop):
+            return await provider.missing_permission(target)
+    except ProviderError as error:
+        ports.progress("permission_unknown", provider=step.key.provider, reason=str(error))
+        return ""
