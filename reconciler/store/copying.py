@@ -10,13 +10,14 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 from sqlalchemy import Connection
 
 from reconciler.core.errors import StateError
 from reconciler.store import files, sqlite
+from reconciler.store.database import Database
 from reconciler.store.failures import translated
-from reconciler.store.sqlite import Database
 
 _NOUN = "backup"
 _OF_THE_COPY = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN")
@@ -28,9 +29,14 @@ def copy(database: Database, target: Path, verify: Callable[[Connection], object
     `verify` is run on the copy, opened to read, before it gets its name; it raises what is wrong with it. Raises
     `StateError` when `target` exists, cannot be written, or the copy is not whole. What fails leaves no file behind.
     """
+    if not isinstance(database, sqlite.WritingDatabase | sqlite.ReadingDatabase):
+        raise StateError(
+            f"the {database.called} is in PostgreSQL, and only state files are copied here: dump that database with "
+            "`pg_dump`, and keep RECONCILER_KEY, or the key file, apart from the dump: without the key it opens nothing"
+        )
     target = target.absolute()
     draft = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    with translated(target, _NOUN):
+    with translated(f"{_NOUN} {target}"):
         if os.path.lexists(target):
             raise _exists(target)
         try:
@@ -61,15 +67,13 @@ def _unwritable(target: Path, error: OSError) -> StateError:
 
 
 def _fill(connection: Connection, draft: Path, target: Path) -> None:
-    source = connection.connection.driver_connection
-    if not isinstance(source, sqlite3.Connection):
-        raise StateError("only an SQLite state can be copied: use the database's own tools")
+    source = cast("sqlite3.Connection", connection.connection.driver_connection)
     try:
         with closing(sqlite3.connect(f"{draft.as_uri()}?mode=rw", uri=True)) as copied:
             source.backup(copied)
     except sqlite3.Error as error:
         if str(getattr(error, "sqlite_errorname", "")).startswith(_OF_THE_COPY):
-            with translated(target, _NOUN):
+            with translated(f"{_NOUN} {target}"):
                 raise
         raise
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType, TracebackType
 from typing import NoReturn, Self
 
 from reconciler.core.errors import StateError
 from reconciler.core.model import Orphan, Recorded, Secret
-from reconciler.core.ports import Lease, Write
+from reconciler.core.ports import Clock, Entry, Lease, Response, Write
+from reconciler.store.empty_inbox import EmptyInbox
 from reconciler.store.meta import passing_fingerprints
+
+
+class NoResponses:
+    """A `core.ports.ResponseCache` that keeps nothing."""
+
+    def get(self, key: str) -> Response | None:
+        return None
+
+    def put(self, key: str, response: Response) -> None:
+        """Nothing is kept."""
+
 
 _NO_SLOTS: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
@@ -20,8 +31,9 @@ class EmptyStore:
 
     exists = False
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, location: str, called: str) -> None:
+        self._location = location
+        self._called = called
         self._fingerprints = passing_fingerprints()
 
     def __enter__(self) -> Self:
@@ -38,7 +50,12 @@ class EmptyStore:
     @property
     def location(self) -> str:
         """Where this state would be, for people."""
-        return str(self._path)
+        return self._location
+
+    @property
+    def called(self) -> str:
+        """What messages call it."""
+        return self._called
 
     def scopes(self) -> Sequence[str]:
         """No scope was served yet."""
@@ -71,16 +88,37 @@ class EmptyStore:
     def orphans(self, scope: str) -> Sequence[Orphan]:
         return ()
 
-    def write(self, lease: Lease, writes: Sequence[Write]) -> None:
+    def history(self, scope: str, webhook_id: str = "") -> Iterator[Entry]:
+        return iter(())
+
+    def logged_ids(self, scope: str, beginning: str) -> Sequence[str]:
+        """Nothing was done yet."""
+        return ()
+
+    def lease(self, scope: str) -> Lease | None:
+        """Nobody holds anything."""
+        return None
+
+    def responses(self, clock: Clock) -> NoResponses:
+        """A cache that keeps nothing."""
+        return NoResponses()
+
+    def inbox(self) -> EmptyInbox:
+        """Nothing was ever delivered."""
+        return EmptyInbox(self._refuse)
+
+    def write(self, lease: Lease, writes: Sequence[Write], entries: Sequence[Entry] = ()) -> None:
         self._refuse()
 
-    def delete(self, lease: Lease, webhook_id: str, orphans: Sequence[Orphan] = ()) -> None:
+    def delete(
+        self, lease: Lease, webhook_id: str, orphans: Sequence[Orphan] = (), entries: Sequence[Entry] = ()
+    ) -> None:
         self._refuse()
 
     def add_orphan(self, lease: Lease, orphan: Orphan) -> None:
         self._refuse()
 
-    def remove_orphan(self, lease: Lease, orphan_id: str) -> None:
+    def remove_orphan(self, lease: Lease, orphan_id: str, entries: Sequence[Entry] = ()) -> None:
         self._refuse()
 
     def binding(self, scope: str) -> str:
@@ -111,4 +149,4 @@ class EmptyStore:
         self._refuse()
 
     def _refuse(self) -> NoReturn:
-        raise StateError(f"there is no state file {self._path}, and it is open for reading only")
+        raise StateError(f"there is no {self._called}, and it is open for reading only")

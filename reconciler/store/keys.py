@@ -9,9 +9,10 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,11 +22,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from reconciler.core.errors import StateError
 from reconciler.core.model import Secret
 from reconciler.store import files
-from reconciler.store.failures import WrongKeyError
+from reconciler.store.errors import WrongKeyError
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
 _ID_DOMAIN = b"webhook-reconciler/key-id/1\0"
+_STAMP_DOMAIN = b"webhook-reconciler/stamp/1\0"
 _HEX = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -39,10 +41,11 @@ class Sealed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of 32 bytes. `id` names it without telling anything about it."""
+    """One key of 32 bytes. `id` names it without telling anything about it; `stamp` is a key of its own, made of it."""
 
     id: str
     cipher: AESGCM = field(repr=False)
+    stamp: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +53,25 @@ class KeySource:
     """Where keys are looked for: `text` (the value of `RECONCILER_KEY`) when it is given, else the key file.
 
     Without `file` it is the file `key` beside the state file. A key is base64 or hexadecimal of 32 bytes; several are
-    separated by commas: the first encrypts, all decrypt.
+    separated by commas: the first encrypts, all decrypt. On a `passing` machine files do not outlive the process by
+    much, so that no key file is made there for a state that does.
     """
 
     text: Secret | None = None
     file: Path | None = None
+    passing: bool = False
 
     def beside(self, state: Path) -> KeySource:
         """The same source with the default place of the key file filled in."""
-        return self if self.file else KeySource(self.text, state.with_name("key"))
+        return self if self.file else replace(self, file=state.with_name("key"))
+
+    @property
+    def without_key(self) -> bool:
+        """Whether there is no key yet."""
+        return not self.text and (self.file is None or not self.file.exists())
 
     def __str__(self) -> str:
-        return f"set RECONCILER_KEY, or put back the key file {self.file}"
+        return "set RECONCILER_KEY" + (f", or put back the key file {self.file}" if self.file else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +165,8 @@ def _key(text: str, origin: str) -> Key:
     raw = _bytes(text)
     if len(raw) != KEY_BYTES:
         raise StateError(f"{origin} is no key: expected base64 or hexadecimal of {KEY_BYTES} bytes")
-    return Key(hashlib.sha256(_ID_DOMAIN + raw).hexdigest()[:8], AESGCM(raw))
+    stamp = hmac.digest(raw, _STAMP_DOMAIN, "sha256")
+    return Key(hashlib.sha256(_ID_DOMAIN + raw).hexdigest()[:8], AESGCM(raw), stamp)
 
 
 def _bytes(text: str) -> bytes:

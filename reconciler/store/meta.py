@@ -13,10 +13,12 @@ from sqlalchemy import Connection, delete, insert, inspect, select
 from reconciler.core.errors import StateError
 from reconciler.core.model import Secret
 from reconciler.store import keys, schema, tables
-from reconciler.store.failures import WrongKeyError
+from reconciler.store.errors import WrongKeyError
 
 _FINGERPRINT_KEY = "fingerprint_key"
 _RETIRED_KEYS = "retired_keys"
+_OURS = frozenset({"meta", "scopes", "webhooks"})
+"""Tables that every schema of ours has."""
 
 
 class Fingerprints:
@@ -45,8 +47,10 @@ def revision(connection: Connection) -> str | None:
     rows: Sequence[str] = ()
     if tables.alembic_version.name in names:
         rows = connection.execute(select(tables.alembic_version.c.version_num)).scalars().all()
-    if len(rows) != 1:
-        raise StateError("the state is a database of another program: name another file with `state:`")
+    if len(rows) != 1 or not _OURS.issubset(names):
+        raise StateError(
+            "the state is a database of another program: name another file, database or schema with `state:`"
+        )
     return str(rows[0])
 
 

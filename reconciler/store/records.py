@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from reconciler.core.errors import StateError
-from reconciler.core.model import Phase, Recorded, Relation, Subscriber, SubscriberKind, WebhookKey, canonical_json
-from reconciler.store.failures import ConflictError, SlotTakenError
+from reconciler.core.model import (
+    Json,
+    Phase,
+    Recorded,
+    Relation,
+    Subscriber,
+    SubscriberKind,
+    WebhookKey,
+    canonical_json,
+)
+from reconciler.store.errors import ConflictError, SlotTakenError
 from reconciler.store.tables import base_urls, relations, webhooks
+
+T = TypeVar("T")
 
 _CHUNK = 500
 _RETIRED = (Phase.RETIRING, Phase.TOMBSTONE)
@@ -28,16 +39,13 @@ _columns = (
     *(_w.id, _w.phase, _w.resource, _w.url, _w.events, _w.options, _w.remote_id, _w.secret, _w.slot, _w.protect),
     *(_w.replaced, _w.created_at, _w.updated_at, _w.lease_expires_at, *_key_columns),
 )
+_WIDTH = len(_columns)
+_r = relations.c
+_joined = select(*_columns, _r.kind, _r.subscriber, _r.node_id, _r.events).outerjoin(relations, _r.webhook_id == _w.id)
+_PHASES: Mapping[str, Phase] = MappingProxyType({phase.value: phase for phase in Phase})
 _update = update(webhooks).where(_w.id == bindparam("row_id"))
 _step_aside = _update.values(phase=Phase.RETIRING.value)
 _drop_relations = delete(relations).where(relations.c.webhook_id == bindparam("row_id"))
-
-
-class _Reading(NamedTuple):
-    """Parsers that remember what they parsed: thousands of webhooks share a few sets of events."""
-
-    event_set: Callable[[str], frozenset[str]]
-    event_list: Callable[[str], tuple[str, ...]]
 
 
 def of_scope(connection: Connection, scope: str) -> list[Recorded]:
@@ -54,6 +62,11 @@ def one(connection: Connection, scope: str, webhook_id: str) -> Recorded | None:
 def count(connection: Connection, scope: str) -> int:
     """How many records a scope has."""
     return connection.execute(select(func.count()).where(_w.scope == scope)).scalar_one()
+
+
+def earliest_lease(connection: Connection, scope: str) -> float | None:
+    """When the first lease of a scope ends, in UNIX seconds; None where none does."""
+    return connection.execute(select(func.min(_w.lease_expires_at)).where(_w.scope == scope)).scalar()
 
 
 def owners(connection: Connection, webhook_ids: Iterable[str]) -> dict[str, str]:
@@ -107,7 +120,7 @@ def drop(connection: Connection, scope: str, webhook_id: str) -> None:
     connection.execute(delete(webhooks).where(_w.id == webhook_id, _w.scope == scope))
 
 
-def chunks(items: Iterable[str]) -> Iterator[list[str]]:
+def chunks(items: Iterable[T]) -> Iterator[list[T]]:
     """`items` in pieces that fit into one statement."""
     rest = iter(items)
     while piece := list(islice(rest, _CHUNK)):
@@ -115,51 +128,90 @@ def chunks(items: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _load(connection: Connection, condition: ColumnElement[bool]) -> list[Recorded]:
-    reading = _Reading(cache(_event_set), cache(_event_list))
-    hanging = _relations(connection, condition, reading)
-    rows = connection.execute(select(*_columns).where(condition).order_by(_w.id))
+    rows = connection.execute(_joined.where(condition).order_by(_w.id, _r.position))
     try:
-        return [_recorded(row, hanging.get(row[0], ()), reading) for row in rows]
+        return list(_Reader().records(rows))
     except ValueError as error:
         raise StateError(f"the store is damaged: a record cannot be read ({error}); put back a backup") from error
 
 
-def _relations(
-    connection: Connection, condition: ColumnElement[bool], reading: _Reading
-) -> dict[str, tuple[Relation, ...]]:
-    r = relations.c
-    statement = (
-        select(r.webhook_id, r.kind, r.subscriber, r.node_id, r.events)
-        .join(webhooks, _w.id == r.webhook_id)
-        .where(condition)
-        .order_by(r.webhook_id, r.position)
-    )
-    found: dict[str, tuple[Relation, ...]] = {}
-    for webhook_id, kind, subscriber, node_id, events in connection.execute(statement):
-        relation = Relation(Subscriber(SubscriberKind(kind), subscriber), node_id, reading.event_list(events))
-        found[webhook_id] = (*found.get(webhook_id, ()), relation)
-    return found
+class _Reader:
+    """Makes records of rows. Thousands have a few words, sets of events and options alike: each is made once."""
 
+    def __init__(self) -> None:
+        self._words: dict[str, str] = {}
+        self._events: dict[str, frozenset[str]] = {}
+        self._options: dict[str, Mapping[str, Json]] = {}
+        self._relations: dict[tuple[str, str, str, str], tuple[Relation, ...]] = {}
 
-def _recorded(row: Sequence[Any], hanging: tuple[Relation, ...], reading: _Reading) -> Recorded:
-    return Recorded(
-        id=row[0],
-        key=WebhookKey(*row[14:]),
-        phase=Phase(row[1]),
-        resource=row[2],
-        url=row[3],
-        events=reading.event_set(row[4]),
-        relations=hanging,
-        options=json.loads(row[5]),
-        remote_id=row[6],
-        secret=row[7],
-        slot=row[8],
-        protect=row[9],
-        replaced=row[10],
-        created_at=row[11],
-        updated_at=row[12],
-        lease_expires_at=row[13],
-    )
+    def records(self, rows: Iterable[Sequence[Any]]) -> Iterator[Recorded]:
+        """The records of `rows`: those of one webhook follow each other, one for each of its relations."""
+        waiting: Sequence[Any] | None = None
+        relations: tuple[Relation, ...] = ()
+        for row in rows:
+            if waiting is not None and row[0] == waiting[0]:
+                relations += self._relation(row)
+                continue
+            if waiting is not None:
+                yield self._recorded(waiting, relations)
+            waiting, relations = row, self._relation(row)
+        if waiting is not None:
+            yield self._recorded(waiting, relations)
+
+    def _relation(self, row: Sequence[Any]) -> tuple[Relation, ...]:
+        kind, subscriber, node_id, events = place = tuple(row[_WIDTH:])
+        if kind is None:
+            return ()
+        found = self._relations.get(place)
+        if found is None:
+            relation = Relation(Subscriber(SubscriberKind(kind), subscriber), node_id, tuple(json.loads(events)))
+            found = self._relations[place] = (relation,)
+        return found
+
+    def _recorded(self, row: Sequence[Any], relations: tuple[Relation, ...]) -> Recorded:
+        word = self._words.setdefault
+        id_, phase, resource, url, events, options, remote_id, secret, slot, protect, replaced = row[:11]
+        user, provider, type_, manual, key_resource, credentials, identity, subscriber, name = row[14:_WIDTH]
+        return Recorded(
+            id=id_,
+            key=WebhookKey(
+                word(user, user),
+                word(provider, provider),
+                word(type_, type_),
+                manual,
+                resource if key_resource == resource else key_resource,
+                word(credentials, credentials),
+                word(identity, identity),
+                word(subscriber, subscriber),
+                name,
+            ),
+            phase=_PHASES[phase] if phase in _PHASES else Phase(phase),
+            resource=resource,
+            url=url,
+            events=self._event_set(events),
+            relations=relations,
+            options=self._option_set(options),
+            remote_id=remote_id,
+            secret=secret,
+            slot=slot,
+            protect=protect,
+            replaced=replaced,
+            created_at=row[11],
+            updated_at=row[12],
+            lease_expires_at=row[13],
+        )
+
+    def _event_set(self, text: str) -> frozenset[str]:
+        found = self._events.get(text)
+        if found is None:
+            found = self._events[text] = frozenset(json.loads(text))
+        return found
+
+    def _option_set(self, text: str) -> Mapping[str, Json]:
+        found = self._options.get(text)
+        if found is None:
+            found = self._options[text] = json.loads(text)
+        return found
 
 
 def _row(record: Recorded, scope: str) -> dict[str, object]:
@@ -234,11 +286,3 @@ def base_of(record: Recorded) -> str:
 def _addresses(records: Iterable[Recorded]) -> str:
     live = [record.key.address() for record in records if record.phase not in _RETIRED]
     return ", ".join(live[:3]) + (f" and {len(live) - 3} more" if len(live) > 3 else "")
-
-
-def _event_set(text: str) -> frozenset[str]:
-    return frozenset(json.loads(text))
-
-
-def _event_list(text: str) -> tuple[str, ...]:
-    return tuple(json.loads(text))

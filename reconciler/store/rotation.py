@@ -15,10 +15,10 @@ from sqlalchemy import Connection
 
 from reconciler.core.errors import ConfigError, Problem, StateError
 from reconciler.core.ports import Lease
-from reconciler.store import files, keys, leases, meta, vaults
+from reconciler.store import keys, leases, meta, responding, vaults
+from reconciler.store.database import Database
 from reconciler.store.failures import translated
 from reconciler.store.keys import KeyRing, KeySource
-from reconciler.store.sqlite import Database
 
 BATCH = 500
 """How many secrets one transaction seals anew."""
@@ -46,10 +46,10 @@ def rotate(database: Database, source: KeySource, lease: Lease, batch: int = BAT
     In a key file with one key, a new one is put in front, and the others are dropped at the end. Where several are
     given, the first is the new one: what an interrupted rotation left is finished. Raises `ConfigError` where
     RECONCILER_KEY holds one key, `LeaseLostError`, and `StateError`. Nothing is opened for writing meanwhile: the
-    caller's iteration holds the lock of the state's folder.
+    caller's iteration holds the lock of the state's, or the key's, folder.
     """
-    with translated(database.path), files.folder_lock(database.path.parent):
-        file = None if source.text else source.file
+    file = None if source.text else source.file
+    with translated(database.called), database.keys_kept(file):
         if file and len(keys.load(source).ids) < 2:
             keys.put_first(file)
         ring = keys.load(source)
@@ -85,6 +85,7 @@ def _begin(connection: Connection, ring: KeyRing, lease: Lease) -> int:
     leases.check(connection, lease)
     new, *old = ring.ids
     meta.retire(connection, old, new)
+    responding.clear(connection)  # cheaper to ask for again than to seal anew
     return vaults.sealed_otherwise(connection, new)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-HEAD = "0002"
+HEAD = "0004"
 """The newest packaged migration. Revisions are four digits, so that their order is the order of their text."""
 
 

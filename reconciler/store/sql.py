@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -10,13 +10,29 @@ from typing import Self, TypeVar
 from sqlalchemy import Connection
 
 from reconciler.core.model import Orphan, Recorded, Secret
-from reconciler.core.ports import Lease, Write
-from reconciler.store import applied, copying, keys, leases, leftovers, meta, records, renaming, rotation, vaults
-from reconciler.store.failures import WrongKeyError, translated
+from reconciler.core.ports import Clock, Entry, Lease, Write
+from reconciler.store import (
+    applied,
+    auditing,
+    capturing,
+    copying,
+    keys,
+    leases,
+    leftovers,
+    meta,
+    records,
+    renaming,
+    rotation,
+    vaults,
+)
+from reconciler.store.database import Database
+from reconciler.store.errors import WrongKeyError
+from reconciler.store.failures import translated
+from reconciler.store.inbox import StoredInbox
 from reconciler.store.keys import KeyRing
 from reconciler.store.meta import Fingerprints
+from reconciler.store.responding import StoredResponses
 from reconciler.store.rotation import Rotation
-from reconciler.store.sqlite import Database
 
 T = TypeVar("T")
 
@@ -28,11 +44,14 @@ class SqlStore:
     """
 
     exists = True
+    made_key: Path | None = None
+    """The key file that was made with this store, where people must be told."""
 
     def __init__(self, database: Database, ring: KeyRing, fingerprints: Fingerprints) -> None:
         self._database = database
         self._ring = ring
         self._fingerprints = fingerprints
+        self._responses: StoredResponses | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -44,12 +63,14 @@ class SqlStore:
 
     def close(self) -> None:
         """Let go of the database."""
+        if self._responses is not None:
+            self._responses.flush()
         self._database.close()
 
     @property
     def location(self) -> str:
         """Where this state is, for people."""
-        return str(self._database.path)
+        return self._database.location
 
     def scopes(self) -> Sequence[str]:
         """The names of all scopes that this store has served."""
@@ -60,6 +81,10 @@ class SqlStore:
 
     def count(self, scope: str) -> int:
         return self._database.read(lambda connection: records.count(connection, scope))
+
+    def earliest_lease(self, scope: str) -> float | None:
+        """When the first lease of a webhook of `scope` ends, in UNIX seconds; None where none does."""
+        return self._database.read(lambda connection: records.earliest_lease(connection, scope))
 
     def record(self, scope: str, webhook_id: str) -> Recorded | None:
         return self._database.read(lambda connection: records.one(connection, scope, webhook_id))
@@ -74,26 +99,55 @@ class SqlStore:
     def base_urls(self, scope: str) -> frozenset[str]:
         return self._database.read(lambda connection: records.urls_of(connection, scope))
 
-    def write(self, lease: Lease, writes: Sequence[Write]) -> None:
-        """Insert or replace records, all or none; raises `StateError` when a slot or an address is another's."""
+    def write(self, lease: Lease, writes: Sequence[Write], entries: Sequence[Entry] = ()) -> None:
+        """Insert or replace records and entries, all or none; `StateError` when a slot or an address is another's."""
 
         def work(connection: Connection) -> None:
             records.put(connection, lease.scope, [write.record for write in writes])
             vaults.put(connection, self._ring, writes)
+            auditing.put(connection, lease.scope, entries)
 
         self._with_keys(lambda: self._write(lease, work))
 
-    def delete(self, lease: Lease, webhook_id: str, orphans: Sequence[Orphan] = ()) -> None:
+    def delete(
+        self, lease: Lease, webhook_id: str, orphans: Sequence[Orphan] = (), entries: Sequence[Entry] = ()
+    ) -> None:
         def work(connection: Connection) -> None:
             records.drop(connection, lease.scope, webhook_id)
             leftovers.put(connection, lease.scope, orphans)
+            auditing.put(connection, lease.scope, entries)
 
         self._write(lease, work)
+
+    def history(self, scope: str, webhook_id: str = "") -> Iterator[Entry]:
+        return auditing.stream(self._database, scope, webhook_id)
+
+    def logged_ids(self, scope: str, beginning: str) -> Sequence[str]:
+        """The ids of webhooks in the audit log that begin so."""
+        return self._database.read(lambda connection: auditing.webhook_ids(connection, scope, beginning))
+
+    def responses(self, clock: Clock) -> StoredResponses:
+        """The one cache of answers of this store; what it gathered is written when the store is closed, too."""
+        if self._responses is None:
+            self._responses = StoredResponses(self._database, lambda: self._ring, clock.now)
+        return self._responses
+
+    def inbox(self) -> StoredInbox:
+        """The deliveries that this store keeps, and their dispatches."""
+        return StoredInbox(self._database)
 
     def secrets(self, webhook_id: str) -> tuple[Secret, ...]:
         """The secrets that deliveries may be signed with, newest first: the last two that were written."""
         return self._with_keys(
             lambda: self._database.read(lambda connection: vaults.of_webhook(connection, self._ring, webhook_id))
+        )
+
+    def capture(self, scope: str, webhook_id: str, secret: Secret) -> bool:
+        """Keep the first secret of a webhook that is being registered, told by its provider; False where it is not."""
+        return self._with_keys(
+            lambda: self._database.write(
+                lambda connection: capturing.capture(connection, self._ring, scope, webhook_id, secret)
+            )
         )
 
     def fingerprint(self, secret: Secret) -> str:
@@ -105,8 +159,12 @@ class SqlStore:
     def add_orphan(self, lease: Lease, orphan: Orphan) -> None:
         self._write(lease, lambda connection: leftovers.put(connection, lease.scope, (orphan,)))
 
-    def remove_orphan(self, lease: Lease, orphan_id: str) -> None:
-        self._write(lease, lambda connection: leftovers.drop(connection, lease.scope, orphan_id))
+    def remove_orphan(self, lease: Lease, orphan_id: str, entries: Sequence[Entry] = ()) -> None:
+        def work(connection: Connection) -> None:
+            leftovers.drop(connection, lease.scope, orphan_id)
+            auditing.put(connection, lease.scope, entries)
+
+        self._write(lease, work)
 
     def binding(self, scope: str) -> str:
         return self._database.read(lambda connection: leases.binding(connection, scope))
@@ -167,7 +225,7 @@ class SqlStore:
         try:
             return work()
         except WrongKeyError:
-            with translated(self._database.path):
+            with translated(self._database.called):
                 ring = keys.load(self._ring.source)
             if ring.ids == self._ring.ids:
                 raise

@@ -8,10 +8,10 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,28 +19,18 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from reconciler.core.errors import StateError
 from reconciler.store import files
+from reconciler.store.database import Work
 from reconciler.store.failures import translated
 
 T = TypeVar("T")
-Work = Callable[[Connection], T]
 
 _SCHEME = "sqlite:///"
 _BUSY_SECONDS = 5.0
 _NOUN = "state file"
+_CACHE_KIB = 512
+"""Pages that a connection keeps in memory. The system keeps the file as well, and a pass has several connections."""
+
 _BEGIN = "begin_statement"
-
-
-class Database(Protocol):
-    """Transactions as functions: `read` and `write` run `work` inside one; failures come out as `StateError`."""
-
-    @property
-    def path(self) -> Path: ...
-
-    def read(self, work: Work[T]) -> T: ...
-
-    def write(self, work: Work[T]) -> T: ...
-
-    def close(self) -> None: ...
 
 
 def path_of(url: str) -> Path:
@@ -48,10 +38,17 @@ def path_of(url: str) -> Path:
     path = url.removeprefix(_SCHEME)
     if path == url:
         scheme = url.partition(":")[0]
-        raise StateError(f"the state `{scheme}:...` is not supported: write `state: sqlite:///PATH`")
+        raise StateError(
+            f"the state `{scheme}:...` is not supported: write `state: sqlite:///PATH`, or `postgresql+psycopg://...`"
+        )
     if not path or path == ":memory:" or "?" in path:
         raise StateError(f"the state `{url}` names no file: write `state: sqlite:///PATH`, without parameters")
     return Path(path).absolute()
+
+
+def called(path: Path) -> str:
+    """What messages call a state file."""
+    return f"{_NOUN} {path}"
 
 
 def check_private(path: Path) -> None:
@@ -76,6 +73,8 @@ class WritingDatabase:
     own, which unlike SQLite's is not a matter of luck. `patience` is how many seconds another process is waited for.
     """
 
+    writable = True
+
     def __init__(self, path: Path, patience: float = _BUSY_SECONDS) -> None:
         self._path = path
         self._reader = _engine(partial(_connect_to_write, path, "ON", patience), QueuePool)
@@ -84,14 +83,26 @@ class WritingDatabase:
 
     @property
     def path(self) -> Path:
+        """The file."""
         return self._path
 
+    @property
+    def location(self) -> str:
+        return str(self._path)
+
+    @property
+    def called(self) -> str:
+        return called(self._path)
+
+    def keys_kept(self, key_file: Path | None) -> AbstractContextManager[None]:
+        return files.folder_lock(self._path.parent)
+
     def read(self, work: Work[T]) -> T:
-        with translated(self._path), self._reader.connect() as connection:
+        with translated(self.called), self._reader.connect() as connection:
             return work(connection)
 
     def write(self, work: Work[T]) -> T:
-        with translated(self._path), self._queue, self._writer.begin() as connection:
+        with translated(self.called), self._queue, self._writer.begin() as connection:
             return work(connection)
 
     def close(self) -> None:
@@ -106,6 +117,7 @@ class ReadingDatabase:
     taken only if the file stood still while it was read.
     """
 
+    writable = False
     _ATTEMPTS = 5
 
     def __init__(self, path: Path) -> None:
@@ -115,10 +127,22 @@ class ReadingDatabase:
 
     @property
     def path(self) -> Path:
+        """The file."""
         return self._path
 
+    @property
+    def location(self) -> str:
+        return str(self._path)
+
+    @property
+    def called(self) -> str:
+        return called(self._path)
+
+    def keys_kept(self, key_file: Path | None) -> AbstractContextManager[None]:
+        return files.folder_lock(self._path.parent)
+
     def read(self, work: Work[T]) -> T:
-        with translated(self._path):
+        with translated(self.called):
             for _ in range(self._ATTEMPTS):
                 before = _look(self._path)
                 if before.written:
@@ -134,7 +158,7 @@ class ReadingDatabase:
             return _run(self._live, work)
 
     def write(self, work: Work[T]) -> T:
-        raise StateError(f"the state file {self._path} is open for reading only")
+        raise StateError(f"the {self.called} is open for reading only")
 
     def close(self) -> None:
         self._live.dispose()
@@ -149,7 +173,7 @@ def migrating(path: Path) -> Iterator[Connection]:
     that point to it), and checked before it is committed.
     """
     engine = _engine(partial(_connect_to_write, path, "OFF", _BUSY_SECONDS), NullPool)
-    with translated(path), engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}).begin() as connection:
+    with translated(called(path)), engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}).begin() as connection:
         yield connection
         if connection.exec_driver_sql("PRAGMA foreign_key_check").first():
             raise StateError(f"the state file {path} was not migrated: rows would point to rows that are gone")
@@ -206,6 +230,7 @@ def _connect_to_write(path: Path, foreign_keys: str, patience: float) -> sqlite3
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute(f"PRAGMA foreign_keys = {foreign_keys}")
     except sqlite3.Error:
         connection.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     Boolean,
     Column,
@@ -15,8 +17,10 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    text,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateIndex
+from sqlalchemy.sql.compiler import DDLCompiler
 
 METADATA = MetaData(
     naming_convention={
@@ -30,6 +34,17 @@ METADATA = MetaData(
 
 LIVE = "phase NOT IN ('retiring', 'tombstone')"
 """A record that stands for a webhook of now; only one of them has an address, or a slot."""
+
+_WHERE = "where"
+
+
+@compiles(CreateIndex)
+def _create_index(element: CreateIndex, compiler: DDLCompiler, **options: Any) -> str:
+    """`CREATE INDEX`, partial where its `info` says so: the keyword of a dialect would load it, used or not."""
+    statement: str = compiler.visit_create_index(element, **options)  # type: ignore[no-untyped-call]  # SQLAlchemy's own
+    where = element.element.info.get(_WHERE)
+    return f"{statement} WHERE {where}" if where else statement
+
 
 meta = Table(
     "meta",
@@ -88,15 +103,13 @@ webhooks = Table(
         *("scope", "user", "provider", "type", "manual"),
         *("key_resource", "credentials", "identity", "subscriber", "name"),
         unique=True,
-        sqlite_where=text(LIVE),
-        postgresql_where=text(LIVE),
+        info={_WHERE: LIVE},
     ),
     Index(
         "uq_webhooks_slot",
         "slot",
         unique=True,
-        sqlite_where=text(f"slot <> '' AND {LIVE}"),
-        postgresql_where=text(f"slot <> '' AND {LIVE}"),
+        info={_WHERE: f"slot <> '' AND {LIVE}"},
     ),
 )
 
@@ -147,6 +160,110 @@ applied_plans = Table(
     Column("digest", Text, primary_key=True),
     Column("serial", Integer, primary_key=True),
     Column("applied_at", Double, nullable=False),
+)
+
+history = Table(
+    "history",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("scope", Text, ForeignKey("scopes.name"), nullable=False),
+    Column("at", Double, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("commit", Text, nullable=False),
+    Column("webhook_id", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("changes", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Index("ix_history_scope_at", "scope", "at"),
+    Index("ix_history_webhook_id", "webhook_id"),
+)
+
+responses = Table(
+    "responses",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("etag", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("nonce", LargeBinary, nullable=False),
+    Column("ciphertext", LargeBinary, nullable=False),
+    Column("used_at", Double, nullable=False),
+    Index("ix_responses_used_at", "used_at"),
+)
+
+IN_TIME = Text().with_variant(Text(collation="C"), "postgresql")
+"""Ids that sort by time: byte by byte, whatever the language of the server."""
+
+deliveries = Table(
+    "deliveries",
+    METADATA,
+    Column("id", IN_TIME, primary_key=True),
+    Column("scope", Text, ForeignKey("scopes.name"), nullable=False),
+    Column("webhook_id", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("provider_delivery_id", Text, nullable=False),
+    Column("received_at", Double, nullable=False),
+    Column("provenance", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("events", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("ix_deliveries_scope_id", "scope", "id", "received_at", "size"),
+    Index("ix_deliveries_scope_webhook_id", "scope", "webhook_id", "id"),
+)
+
+delivery_keys = Table(
+    "delivery_keys",
+    METADATA,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("delivery_id", IN_TIME, nullable=False),
+    Column("at", Double, nullable=False),
+    Index("ix_delivery_keys_scope_at", "scope", "at"),
+    sqlite_with_rowid=False,
+)
+
+WAITING = "state = 'pending' AND line = ''"
+IN_LINE = "state = 'pending' AND line <> ''"
+HELD_IN_LINE = f"{IN_LINE} AND holder <> ''"
+DEAD = "state = 'dead'"
+"""What the partial indexes hold. A statement uses one only if it says the same words, with the values in them."""
+
+dispatches = Table(
+    "dispatches",
+    METADATA,
+    Column("id", IN_TIME, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("delivery_id", IN_TIME, ForeignKey("deliveries.id", ondelete="CASCADE"), nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subscriber", Text, nullable=False),
+    Column("node_id", Text, nullable=False),
+    Column("events", Text, nullable=False),
+    Column("line", Text, nullable=False),  # where ordered ones queue: one for each subscriber; empty for all others
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Double, nullable=False),  # while one is claimed: when its lease ends
+    Column("holder", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("ended_at", Double),
+    Index("ix_dispatches_delivery_id", "delivery_id"),
+    *(
+        Index(name, *columns, info={_WHERE: where})
+        for name, columns, where in (
+            ("ix_dispatches_due", ("scope", "due_at", "delivery_id", "part"), WAITING),
+            ("ix_dispatches_line", ("scope", "line", "delivery_id", "part"), IN_LINE),
+            ("ix_dispatches_held", ("scope", "line", "due_at"), HELD_IN_LINE),
+            ("ix_dispatches_dead", ("scope", "delivery_id"), DEAD),
+        )
+    ),
 )
 
 alembic_version = Table(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from reconciler.core.errors import StateError
 from reconciler.core.model import (
     Group,
     Orphan,
@@ -19,7 +20,7 @@ from reconciler.core.model import (
     SubscriberKind,
     WebhookKey,
 )
-from reconciler.core.ports import Lease, Store, Write
+from reconciler.core.ports import Entry, Lease, Store, Write
 from reconciler.store.keys import KeySource
 from reconciler.store.opening import open_for_reading, open_for_writing
 
@@ -76,6 +77,22 @@ def orphan(number: int = 1) -> Orphan:
     )
 
 
+def entry(number: int = 1, **fields: Any) -> Entry:
+    """An entry of the audit log; later numbers are newer. `fields` replace the rest."""
+    values: Mapping[str, Any] = {
+        "id": f"entry-{number:05d}",
+        "at": float(number),
+        "user": "alice",
+        "host": "runner-7",
+        "commit": "0123abc",
+        "webhook_id": f"webhook-{number}",
+        "address": "github/repo/acme/api@acme-github",
+        "action": "create",
+        "reason": "new",
+    }
+    return Entry(**{**values, **fields})
+
+
 def lease(store: Store, scope: str = SCOPE, holder: str = "pass-1") -> Lease:
     """A lease that is free to be had."""
     taken = store.acquire(scope, holder, now=0.0, seconds=15.0)
@@ -106,3 +123,20 @@ def open_and_look_for_alembic(state: str) -> bool:
     for opener in (open_for_writing, open_for_writing, open_for_reading):
         opener(state, KeySource()).close()
     return "alembic" in sys.modules
+
+
+def open_and_look_for_the_driver(state: str) -> bool:
+    """Whether opening a store loads the driver of PostgreSQL into a fresh process."""
+    for opener in (open_for_writing, open_for_reading):
+        opener(state, KeySource()).close()
+    return "psycopg" in sys.modules
+
+
+def open_without_the_driver(state: str) -> str:
+    """What is said where the driver of PostgreSQL is not installed."""
+    sys.modules["psycopg"] = None  # type: ignore[assignment]  # Python's way to say that there is no such module
+    try:
+        open_for_writing(state, KeySource()).close()
+    except StateError as error:
+        return str(error)
+    return ""

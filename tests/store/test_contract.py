@@ -1,39 +1,21 @@
-"""What every `core.ports.Store` keeps to: run over the SQL store and the store in memory."""
+"""What every `core.ports.Store` keeps to: run over the store in both databases, and in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from reconciler.core.errors import LeaseLostError, ScopeBoundError, StateError
 from reconciler.core.model import Phase, Relation, Secret, Subscriber, SubscriberKind, WebhookKey
 from reconciler.core.ports import Lease, Store, Write
-from reconciler.store.opening import open_for_writing
-from reconciler.store.sql import SqlStore
-from reconciler.testing.memory_store import MemoryStore
-from tests.store.samples import BASE_URL, KEY, SCOPE, key, lease, orphan, put, recorded, source, url
+from tests.store.conftest import Opened
+from tests.store.samples import BASE_URL, SCOPE, key, lease, orphan, put, recorded
 
 _OLD = Secret("0" * 64)
 _NEW = Secret("1" * 64)
 _NEWEST = Secret("2" * 64)
-
-
-Opened = SqlStore | MemoryStore
-
-
-@pytest.fixture(params=["sql", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opened]:
-    """A fresh, empty store."""
-    if request.param == "memory":
-        memory = MemoryStore()
-        yield memory
-        memory.close()
-        return
-    with open_for_writing(url(tmp_path / "state.db"), source(KEY)) as opened:
-        yield opened
 
 
 def test_a_record_is_read_back_as_it_was_written(store: Store) -> None:

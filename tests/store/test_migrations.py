@@ -20,13 +20,13 @@ from reconciler.store.schema import HEAD, PACKAGED, Schema
 from reconciler.store.tables import METADATA
 from tests.store.samples import KEY, SCOPE, listing, open_and_look_for_alembic, put, recorded, source, url
 
-_NEXT = "0003"
+_NEXT = "0005"
 _MIGRATION = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 
 
 def upgrade():
@@ -40,7 +40,7 @@ def _next_schema(folder: Path, migration: str = _MIGRATION) -> Schema:
     """A later version of the program, with one migration more; its folder has a name that needs care."""
     versions = folder / "100% next: versions"
     versions.mkdir(parents=True)
-    (versions / "0003_note.py").write_text(migration)
+    (versions / "0005_note.py").write_text(migration)
     return Schema(head=_NEXT, folders=(versions,))
 
 

@@ -27,7 +27,7 @@ def _created(path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "state", ["postgresql+psycopg://u:hunter2@db/x", "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///a?b=c"]
+    "state", ["mysql://u:hunter2@db/x", "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///a?b=c"]
 )
 def test_a_state_that_is_no_sqlite_file_is_refused(state: str) -> None:
     """The refusal says what to write, and shows no password."""

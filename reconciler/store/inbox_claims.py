@@ -1,0 +1,118 @@
+"""Who hands on which dispatch: due ones are claimed for a time, and what came of them is written down.
+
+A claimed dispatch stays pending and becomes due again when its lease ends, so that nothing has to look for leases of
+those who died. Claims run inside the store's write transaction, one after the other: two never see the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select, text, update
+
+from reconciler.core.deliveries import Attempt, DispatchState, Job
+from reconciler.store import inbox_reading
+from reconciler.store.inbox_keeping import Row, put_rows, storable
+from reconciler.store.records import chunks
+from reconciler.store.tables import WAITING, dispatches
+
+_SETTLE = (
+    "UPDATE dispatches SET state = ?, due_at = ?, error = ?, seconds = ?, ended_at = ?, holder = '', "
+    "attempts = attempts - ? "
+    "WHERE id = ? AND holder = ? AND state = 'pending'"
+)
+_HEADS = text(
+    """
+    WITH RECURSIVE lines (line) AS (
+      SELECT min(line) FROM dispatches WHERE scope = :scope AND state = 'pending' AND line <> ''
+      UNION ALL
+      SELECT (
+        SELECT min(d.line) FROM dispatches AS d
+        WHERE d.scope = :scope AND d.state = 'pending' AND d.line <> '' AND d.line > lines.line
+      ) FROM lines WHERE lines.line IS NOT NULL
+    )
+    SELECT head.due_at, head.delivery_id, head.part, head.id, (
+      SELECT max(held.due_at) FROM dispatches AS held
+      WHERE held.scope = :scope AND held.line = lines.line
+        AND held.state = 'pending' AND held.line <> '' AND held.holder <> ''
+    ) FROM lines JOIN dispatches AS head ON head.id = (
+      SELECT d.id FROM dispatches AS d
+      WHERE d.scope = :scope AND d.line = lines.line AND d.state = 'pending' AND d.line <> ''
+      ORDER BY d.delivery_id, d.part, d.id LIMIT 1
+    ) WHERE lines.line IS NOT NULL
+    """
+)
+"""The first of each line. Jumps from line to line in the index, so that a long line costs no more than a short one."""
+_ENDED = (DispatchState.DONE.value, DispatchState.DEAD.value)
+_p = dispatches.c
+
+
+class _Place(NamedTuple):
+    """Where a dispatch stands: those that have been due for longest go first, then as they arrived."""
+
+    due_at: float
+    delivery_id: str
+    part: int
+    id: str
+
+
+def claim(connection: Connection, scope: str, holder: str, now: float, seconds: float, limit: int) -> list[Job]:
+    """Take at most `limit` due dispatches of `scope` for `holder`."""
+    heads = [place for place, free_at in _heads(connection, scope) if max(place.due_at, free_at) <= now]
+    taken = [place.id for place in sorted([*_waiting(connection, scope, now, limit), *heads])[: max(limit, 0)]]
+    if not taken:
+        return []
+    claimed = update(dispatches).values(holder=holder, due_at=now + seconds, attempts=_p.attempts + 1)
+    for chunk in chunks(taken):
+        connection.execute(claimed.where(_p.id.in_(chunk)))
+    handed = inbox_reading.handed_by_id(connection, taken)
+    kept = inbox_reading.by_id(connection, {each.dispatch.delivery_id for each in handed.values()})
+    return [
+        Job(dispatch=each.dispatch, delivery=kept[each.dispatch.delivery_id], attempt=each.attempts)
+        for each in (handed[dispatch_id] for dispatch_id in taken)
+    ]
+
+
+def settle(connection: Connection, holder: str, attempts: Sequence[Attempt]) -> None:
+    """Write down what came of tries, of those dispatches that `holder` still has."""
+    put_rows(connection, _SETTLE, [_settled(attempt, holder) for attempt in attempts])
+
+
+def revive(connection: Connection, scope: str, dispatch_ids: Sequence[str], now: float) -> int:
+    """Make ended dispatches of `scope` due again, with all their tries before them; how many there were."""
+    revived = update(dispatches).values(
+        state=DispatchState.PENDING.value, due_at=now, attempts=0, holder="", ended_at=None
+    )
+    ended = (_p.scope == scope) & _p.state.in_(_ENDED)
+    return sum(
+        connection.execute(revived.where(ended, _p.id.in_(chunk))).rowcount
+        for chunk in chunks(dict.fromkeys(dispatch_ids))
+    )
+
+
+def next_due(connection: Connection, scope: str) -> float | None:
+    """When the next dispatch of `scope` can be claimed; None where none waits."""
+    first = select(func.min(_p.due_at)).where(_p.scope == scope, text(WAITING))
+    due = [max(place.due_at, free_at) for place, free_at in _heads(connection, scope)]
+    waiting = connection.execute(first).scalar()
+    return min(due if waiting is None else [*due, waiting], default=None)
+
+
+def _waiting(connection: Connection, scope: str, now: float, limit: int) -> list[_Place]:
+    """Due dispatches that stand in no line, as many as may be taken."""
+    due = select(_p.due_at, _p.delivery_id, _p.part, _p.id).where(_p.scope == scope, _p.due_at <= now, text(WAITING))
+    ordered = due.order_by(_p.due_at, _p.delivery_id, _p.part, _p.id).limit(max(limit, 0))
+    return [_Place(*row) for row in connection.execute(ordered)]
+
+
+def _heads(connection: Connection, scope: str) -> list[tuple[_Place, float]]:
+    """The first of each line, and when the last claim of one of that line ends."""
+    return [(_Place(*row[:4]), row[4] or 0.0) for row in connection.execute(_HEADS, {"scope": scope})]
+
+
+def _settled(attempt: Attempt, holder: str) -> Row:
+    ended_at = None if attempt.state is DispatchState.PENDING else attempt.at
+    told = storable(attempt.error)
+    untried = 0 if attempt.tried else 1
+    return (attempt.state.value, attempt.next_at, told, attempt.seconds, ended_at, untried, attempt.dispatch_id, holder)
