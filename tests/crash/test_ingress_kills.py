@@ -1,0 +1,74 @@
+"""The ingress is killed under load: whatever it acknowledged is stored, and handed on to somebody."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.core.deliveries import Filter
+from tests.support.ingress_process import delivery, project, running, store_of
+
+CONNECTIONS = 16
+
+
+async def load(port: int, numbers: Iterator[int], acknowledged: list[int]) -> None:
+    """Deliver over one connection until it breaks; what was acknowledged is noted."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionError:
+        return
+    try:
+        while True:
+            number = next(numbers)
+            writer.write(delivery(number))
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.split()[1] == b"200"
+            acknowledged.append(number)
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return
+    finally:
+        writer.close()
+
+
+async def killed(root: Path, numbers: Iterator[int], after: int, later: float) -> list[int]:
+    """Start it, load it, and kill it a moment after so many acknowledgements; those that there were."""
+    acknowledged: list[int] = []
+    with running(root, "--rate", "1000000") as ingress:
+        loading = [asyncio.create_task(load(ingress.port, numbers, acknowledged)) for _ in range(CONNECTIONS)]
+        while len(acknowledged) < after:  # noqa: ASYNC110 - the moment is one of many
+            await asyncio.sleep(0)
+        await asyncio.sleep(later)
+        ingress.process.send_signal(signal.SIGKILL)
+        await asyncio.gather(*loading)
+    return acknowledged
+
+
+async def assert_nothing_is_lost(root: Path, rounds: int) -> None:
+    """Kill it so often, each time at another moment, and look at what is stored."""
+    numbers = itertools.count()
+    acknowledged: set[int] = set()
+    for turn in range(rounds):
+        acknowledged |= {*await killed(root, numbers, 1 + turn * 37 % 200, turn % 7 / 1000)}
+        with store_of(root) as store:
+            stored = [*store.inbox().deliveries("acme", Filter(), 1_000_000)]
+        ids = [kept.provider_delivery_id for kept, _ in stored]
+        assert {f"d{number}" for number in acknowledged} <= {*ids}
+        assert len(ids) == len({*ids})
+        assert all(len(handed) == 1 for _, handed in stored), "dispatched to nobody"
+
+
+@pytest.mark.crash
+async def test_killed_twenty_times_it_loses_nothing(tmp_path: Path) -> None:
+    """At twenty moments, under load, each time over what the last one left."""
+    await assert_nothing_is_lost(project(tmp_path / "project"), 20)
+
+
+@pytest.mark.processes
+async def test_killed_under_load_it_loses_nothing(tmp_path: Path) -> None:
+    """The same, twice."""
+    await assert_nothing_is_lost(project(tmp_path / "project"), 2)
