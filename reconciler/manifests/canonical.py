@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from reconciler.core.errors import Location, Problem
 from reconciler.documents.formatting import REST, Canon, UnformattableError, formatted
 from reconciler.documents.reading import read
-from reconciler.manifests.gather import gather
+from reconciler.manifests.gather import gather, shape
 from reconciler.manifests.models import CredentialsSpec, DefaultsSpec, GuardsSpec, Manifest, ProjectFile, TriggerSpec
 from reconciler.manifests.project import Reading
 
@@ -56,6 +57,11 @@ def format_project(reading: Reading) -> Formatting:
     root = project.root.resolve()
     gathered = gather(project)
     problems = [*reading.problems, *gathered.problems]
+    for source in gathered.sources():
+        if isinstance(source, Problem):
+            problems.append(source)
+        else:
+            deque(shape(source, project.secrets, problems), maxlen=0)
     wrong = {problem.location.file for problem in problems if problem.location is not None}
     files = [(path.resolve(), _name(path, project.root), PROJECT_CANON) for path in project.files]
     files += ((root / name, name, MANIFEST_CANON) for name in gathered.files)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from reconciler.core.errors import ConfigError, Location, Problem
 from reconciler.core.model import (
@@ -16,7 +16,6 @@ from reconciler.core.model import (
     Subscriber,
     SubscriberKind,
     Trigger,
-    WebhookKey,
     canonical_json,
 )
 from reconciler.documents.compose import Document
@@ -34,23 +33,11 @@ from reconciler.settings.secrets import parse_reference
 Fingerprint = Callable[[Secret], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """The triggers in the order of files, what is wrong, and the secrets that manual triggers refer to, by webhook."""
+class Wished(NamedTuple):
+    """A trigger, and the reference to its secret: empty where it has none."""
 
-    triggers: tuple[Trigger, ...]
-    problems: tuple[Problem, ...]
-    secrets: Mapping[WebhookKey, Secret]
-
-
-def compile_manifests(
-    manifests: Iterable[Shaped], project: Project, catalogue: Catalogue, fingerprint: Fingerprint
-) -> Compiled:
-    """Compile; the triggers are those in which nothing is wrong or in doubt."""
-    compiler = _Compiler(project, catalogue, fingerprint)
-    for shaped in manifests:
-        compiler.take(shaped)
-    return Compiled(tuple(compiler.triggers), tuple(compiler.all_problems()), compiler.secrets)
+    trigger: Trigger
+    reference: str = ""
 
 
 @dataclass(slots=True)
@@ -66,6 +53,7 @@ class _Place:
     spec: TriggerSpec
     user: str
     subscriber: Subscriber
+    moved: tuple[str, ...]
     problems: list[Problem]
     doubts: Doubts
     settled: bool
@@ -90,10 +78,17 @@ class _Place:
         return self.document.locate(("triggers", self.index))
 
 
-class _Compiler:
+class Compiler:
+    """Compiles the manifests of a project, file after file.
+
+    `triggers` are those in which nothing is wrong or in doubt, in the order of files; `secrets` what manual triggers
+    refer to, by reference.
+    """
+
     def __init__(self, project: Project, catalogue: Catalogue, fingerprint: Fingerprint) -> None:
         self.triggers: list[Trigger] = []
-        self.secrets: dict[WebhookKey, Secret] = {}
+        self.secrets: dict[str, Secret] = {}
+        self._file: list[Wished] = []
         self._problems: list[Problem] = []
         self._project = project
         self._fingerprint = fingerprint
@@ -107,16 +102,41 @@ class _Compiler:
         yield from self._problems
         yield from self._book.problems
 
-    def take(self, shaped: Shaped) -> None:
-        """Compile one manifest."""
+    def file(self, manifests: Iterable[Shaped]) -> tuple[Wished, ...]:
+        """Compile all manifests of one file. What is returned is whole only where no problem came up."""
+        self._file = []
+        for shaped in manifests:
+            self._take(shaped)
+        return tuple(self._file)
+
+    def again(self, found: Sequence[Wished]) -> bool:
+        """Take what a file without problems was compiled to before.
+
+        False, and nothing is taken, where the file must be compiled anew to tell what is wrong by now: a secret that
+        is not there, or a trigger that another file has too.
+        """
+        identities = [_identity(wished.trigger) for wished in found]
+        if not self._first.keys().isdisjoint(identities):
+            return False
+        try:
+            secrets = {text: self._read(text) for text in dict.fromkeys(item.reference for item in found) if text}
+        except ConfigError:
+            return False
+        for identity, (trigger, text) in zip(identities, found, strict=True):
+            self._first[identity] = trigger.location
+            self.triggers.append(replace(trigger, secret=self._supply(text, secrets[text])) if text else trigger)
+        return True
+
+    def _take(self, shaped: Shaped) -> None:
         manifest, document, doubts = shaped.manifest, shaped.document, shaped.doubts
         user = self._user(shaped)
         subscriber = self._subscriber(shaped)
         settled = user is not None and subscriber is not None
         subscriber = subscriber or Subscriber(SubscriberKind.GRAPH, "")
+        moved = () if doubts.about("moved") else tuple(manifest.moved)
         for index, spec in enumerate(manifest.triggers):
             certain = settled and not doubts.inside("triggers", index)
-            place = _Place(document, index, spec, user or "", subscriber, [], doubts, certain)
+            place = _Place(document, index, spec, user or "", subscriber, moved, [], doubts, certain)
             self._trigger(place)
             self._problems += place.problems
 
@@ -161,13 +181,14 @@ class _Compiler:
             return
         location = place.location
         for path, resource in resources:
+            compared = canonical(resource, rules.traits.canonical)
             trigger = Trigger(
                 user=place.user,
                 subscriber=place.subscriber,
                 provider=rules.provider.name,
                 type=rules.traits.name,
                 resource=resource,
-                canonical=canonical(resource, rules.traits.canonical),
+                canonical=resource if compared == resource else compared,
                 events=self._events(place.spec.events),
                 credentials=credentials,
                 manual=manual,
@@ -175,6 +196,7 @@ class _Compiler:
                 options=place.spec.options or NOTHING,
                 secret=secret,
                 protect=place.spec.protect,
+                moved=place.moved if manual else (),
                 location=location,
             )
             self._add(trigger, place, path)
@@ -186,6 +208,7 @@ class _Compiler:
             return
         self._first[key] = trigger.location
         self.triggers.append(trigger)
+        self._file.append(Wished(trigger, place.spec.secret or ""))
 
     def _rules(self, place: _Place) -> TypeRules | None:
         """The checks of the trigger's type; where that is not known, what can be checked without it is checked here."""
@@ -292,24 +315,24 @@ class _Compiler:
         elif rules.provider.secret_origin is SecretOrigin.NONE:
             place.complain("secret", f"deliveries of {rules.provider.name} are not verified with a secret", ("secret",))
         else:
-            return self._resolved(place, rules, reference)
+            return self._resolved(place, reference)
         return ""
 
-    def _resolved(self, place: _Place, rules: TypeRules, reference: str) -> str:
+    def _resolved(self, place: _Place, reference: str) -> str:
         try:
-            secret = self._project.secrets.read(parse_reference(reference))
+            secret = self._read(reference)
         except ConfigError as error:
             place.complain("secret", error.problems[0].message, ("secret",))
             return ""
-        key = WebhookKey(
-            place.user,
-            rules.provider.name,
-            rules.traits.name,
-            manual=True,
-            subscriber=str(place.subscriber),
-            name=place.spec.name,
-        )
-        self.secrets.setdefault(key, secret)
+        return self._supply(reference, secret)
+
+    def _read(self, reference: str) -> Secret:
+        """What a reference refers to now; raises `ConfigError`."""
+        return self._project.secrets.read(parse_reference(reference))
+
+    def _supply(self, reference: str, secret: Secret) -> str:
+        """Note a secret; returns its fingerprint."""
+        self.secrets[reference] = secret
         return self._fingerprint(secret)
 
     def _resources(self, place: _Place, rules: TypeRules, manual: bool) -> Iterator[tuple[NodePath, str]]:

@@ -54,6 +54,7 @@ def find(entry: str, root: Path, excluded: Collection[Path] = ()) -> Found:
 class _Finder:
     root: Path
     files: set[Path] = field(default_factory=set)
+    real: set[Path] = field(default_factory=set)
     refusals: list[Refusal] = field(default_factory=list)
     seen: set[Path] = field(default_factory=set)
 
@@ -133,7 +134,9 @@ class _Finder:
     def _real(self, path: Path) -> Path | None:
         """The path with symbolic links followed, if it exists and stays inside the project."""
         try:
-            real = path.resolve()
+            # What lies in a folder that has no link above it, and is none itself, needs not be followed step by step.
+            plain = path.parent in self.real and not stat.S_ISLNK(path.lstat().st_mode)
+            real = path if plain else path.resolve()
             real.lstat()
         except (FileNotFoundError, NotADirectoryError):
             self._refuse("missing_file", path, "does not exist")
@@ -148,10 +151,12 @@ class _Finder:
     def _entries(self, folder: Path) -> list[Path]:
         try:
             with os.scandir(folder) as entries:
-                return sorted(folder / entry.name for entry in entries)
+                names = sorted(entry.name for entry in entries)
         except OSError as error:
             self._refuse("unreadable", folder, f"cannot be read: {error.strerror}")
             return []
+        self.real.add(folder)
+        return [folder / name for name in names]
 
     def _refuse(self, code: str, path: Path, what: str) -> None:
         name = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name

@@ -9,11 +9,17 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, St
 from reconciler.core.errors import ConfigError
 from reconciler.documents.validation import LINE_PATTERN
 from reconciler.settings.secrets import REFERENCE_PATTERN, SecretReader, parse_reference
-from reconciler.settings.urls import api_url, base_url
+from reconciler.settings.urls import api_url, base_url, host_name, target_url
 
-RESERVED_KEYS = frozenset({"moved", "manage", "schedule", "git", "targets", "notify"})
+RESERVED_KEYS = frozenset({"manage", "schedule", "git", "notify"})
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+SUBSCRIBER_PATTERN = r"^(graph|preset):[^\x00-\x1f\x7f]+$"
+
+MATCH_PATTERN = r"^(\*|(graph|preset|\*):[^\x00-\x1f\x7f]+)$"
+
+LOG_FILE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*\.(jsonl|log)$"
 
 _STATES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
 
@@ -49,11 +55,14 @@ Reference = Annotated[str, AfterValidator(_checked_reference), Field(json_schema
 
 BaseUrl = Annotated[Line, AfterValidator(base_url)]
 ApiUrl = Annotated[Line, AfterValidator(api_url)]
+TargetUrl = Annotated[Line, AfterValidator(target_url)]
+HostName = Annotated[Line, AfterValidator(host_name)]
 StateUrl = Annotated[Line, AfterValidator(checked_state)]
 
 
 class _Spec(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    # Built at first use: most are parts of another, and need no validator of their own.
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class CredentialsSpec(_Spec):
@@ -91,6 +100,67 @@ class GuardsSpec(_Spec):
     min_existing: int = Field(default=10, ge=0, description="Shares are judged from this number of webhooks on.")
 
 
+class HttpTargetSpec(_Spec):
+    """A target over HTTP: CloudEvents in JSON, signed as Standard Webhooks asks."""
+
+    url: TargetUrl = Field(description="Where each delivery is posted to, by https.")
+    secret: Reference = Field(
+        description="Reference to the secret that signs, as Standard Webhooks has it: whsec_ and base64."
+    )
+    allow: list[HostName] = Field(
+        default_factory=list,
+        description="Hosts that need not be on the public internet: localhost, or what RECONCILER_ALLOWED_HOSTS lists "
+        "as well.",
+    )
+
+
+class LogTargetSpec(_Spec):
+    """A target that only writes down: a line of JSON for each."""
+
+    file: Annotated[str, StringConstraints(max_length=100, pattern=LOG_FILE_PATTERN)] | None = Field(
+        default=None, description="A file in the state folder, NAME.jsonl or NAME.log; standard output where left out."
+    )
+    payload: bool = Field(default=False, description="True to write down what deliveries hold, too.")
+
+
+class RetrySpec(_Spec):
+    """How often, and how soon, a delivery that could not be handed on is tried again."""
+
+    attempts: int = Field(default=20, ge=1, le=100, description="Tries in all; then it goes to the dead letters.")
+    first: float = Field(default=5.0, gt=0, le=3600, description="Seconds before the second try, at most.")
+    longest: float = Field(
+        default=3600.0, gt=0, le=86400, description="The longest pause in seconds: pauses double until then."
+    )
+
+
+def _one_kind(schema: dict[str, Any]) -> None:
+    schema["oneOf"] = [{"required": [kind]} for kind in TARGET_KINDS]
+
+
+TARGET_KINDS = ("http", "python", "log")
+
+
+class TargetSpec(_Spec):
+    """Where deliveries are handed on to; of several, the first that matches."""
+
+    model_config = ConfigDict(json_schema_extra=_one_kind)
+
+    match: Annotated[str, StringConstraints(max_length=1000, pattern=MATCH_PATTERN)] = Field(
+        default="*", description="Whose: a glob over graph:ID and preset:ID."
+    )
+    http: HttpTargetSpec | None = Field(default=None, description="Post them to a URL.")
+    python: Name | None = Field(
+        default=None, description="Give them to a callable: an entry point in the group reconciler.targets."
+    )
+    log: LogTargetSpec | None = Field(default=None, description="Write them down, and nothing else.")
+    ordered: bool = Field(
+        default=False, description="True to hand those of a graph or preset on one after another, as they arrived."
+    )
+    concurrency: int = Field(default=16, ge=1, le=64, description="How many at a time.")
+    timeout: float = Field(default=30.0, gt=0, le=900, description="Seconds that one may take.")
+    retry: RetrySpec = Field(default_factory=RetrySpec, description="How often, and how soon, one is tried again.")
+
+
 class ProjectFile(_Spec):
     """The project file, `reconciler.yaml`."""
 
@@ -101,7 +171,8 @@ class ProjectFile(_Spec):
     )
     state: StateUrl = Field(
         default="sqlite:///.reconciler/state.db",
-        description="URL of the store, relative to this file; RECONCILER_STATE goes before it.",
+        description="URL of the store: sqlite:///PATH, relative to this file, or "
+        "postgresql+psycopg://USER@HOST/DATABASE; RECONCILER_STATE goes before it.",
     )
     manifests: list[Line] = Field(
         description="Files, folders and globs with manifests, relative to this file and never outside its folder."
@@ -114,6 +185,10 @@ class ProjectFile(_Spec):
     guards: GuardsSpec = Field(default_factory=GuardsSpec, description="Limits on what one pass may do.")
     allow_unverified: list[Line] = Field(
         default_factory=list, description="Providers that may be used although their deliveries carry no proof."
+    )
+    targets: list[TargetSpec] = Field(
+        default_factory=list,
+        description="Where the ingress hands deliveries on to, the first that matches; the log where left out.",
     )
 
 
@@ -168,4 +243,8 @@ class Manifest(_Spec):
     graph: Line | None = Field(default=None, description="The graph that the triggers start.")
     preset: Line | None = Field(default=None, description="The preset that the triggers start.")
     user: Line | None = Field(default=None, description="The user of the graph or preset; else that of the defaults.")
+    moved: list[Annotated[str, StringConstraints(pattern=SUBSCRIBER_PATTERN, max_length=1000)]] = Field(
+        default_factory=list,
+        description="Former names of this graph or preset (graph:ID, preset:ID): its manual webhooks keep their URLs.",
+    )
     triggers: list[TriggerSpec] = Field(description="The triggers.")

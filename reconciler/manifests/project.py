@@ -18,9 +18,11 @@ from reconciler.documents.validation import problems as validation_problems
 from reconciler.manifests.models import RESERVED_KEYS, CredentialsSpec, ProjectFile, checked_state
 from reconciler.manifests.overlay import Overlay
 from reconciler.manifests.salvage import NO_DOUBTS, Doubts, salvage
+from reconciler.manifests.targets import target_declarations, target_problems
 from reconciler.settings.credentials import CredentialsDeclaration
 from reconciler.settings.environment import Settings
 from reconciler.settings.secrets import STATE_FOLDER, SecretReader, parse_reference
+from reconciler.settings.targets import TO_THE_LOG, TargetDeclaration
 
 DEFAULT_FILE = "reconciler.yaml"
 
@@ -54,6 +56,7 @@ class Project:
     allow_unverified: frozenset[str]
     settings: Settings = field(repr=False)
     overlay: Overlay = field(repr=False)
+    targets: tuple[TargetDeclaration, ...] = (TO_THE_LOG,)
     doubts: Doubts = NO_DOUBTS
 
     @property
@@ -109,6 +112,7 @@ def read_project(paths: Sequence[Path], settings: Settings) -> Reading:
         return Reading(None, tuple(problems))
     missing = dict(_missing_folders(model, overlay, root, doubts))
     problems += missing.values()
+    problems += target_problems(model, overlay, settings.allowed_hosts, doubts)
     doubts = doubts.also([*missing, *(() if complete else _ANYTHING)])
     if doubts.inside("allow_unverified"):
         # Which provider a wrong entry means is not known, so it may be any.
@@ -147,6 +151,7 @@ def _project(
         allow_unverified=frozenset(name for _, name in _certain(model.allow_unverified, "allow_unverified", doubts)),
         settings=settings,
         overlay=overlay,
+        targets=target_declarations(model, overlay, doubts) or (TO_THE_LOG,),
         doubts=doubts,
     )
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 
-from reconciler.documents.scalars import plain
+from reconciler.documents.scalars import spelled
 
 MANIFESTS = "webhooks"
 PROJECT_SCHEMA = "schemas/project.schema.json"
 MANIFEST_SCHEMA = "schemas/manifest.schema.json"
-
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*(:[A-Za-z0-9_./-]+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +58,12 @@ def project_text(start: Start) -> str:
         f"# yaml-language-server: $schema={PROJECT_SCHEMA}",
         "version: 1",
         "# Only webhooks that were recorded under this label are ever changed or removed.",
-        f"scope: {_text(start.scope)}",
+        f"scope: {spelled(start.scope)}",
         "# Deliveries arrive below this URL; RECONCILER_BASE_URL and PLATFORM_BASE_URL go before it.",
-        f"base_url: {_text(start.base_url)}" if start.base_url else "# base_url: https://hooks.example.com",
+        f"base_url: {spelled(start.base_url)}" if start.base_url else "# base_url: https://hooks.example.com",
         f"manifests: [{MANIFESTS}]",
     ]
-    name = _text(start.provider)
+    name = spelled(start.provider)
     if start.fields:
         secrets = "".join(f", {field}: env/{variable}" for field, variable in start.variables.items())
         lines += [
@@ -87,22 +84,16 @@ def manifest_text(start: Start) -> str:
     lines = [
         f"# yaml-language-server: $schema=../{MANIFEST_SCHEMA}",
         "# What starts this graph. Further graphs and presets: files beside this one, or documents below a `---`.",
-        f"graph: {_text(start.graph)}",
+        f"graph: {spelled(start.graph)}",
         "triggers:",
-        f"  - provider: {_text(start.provider)}",
+        f"  - provider: {spelled(start.provider)}",
     ]
     if start.type:
-        lines.append(f"    type: {_text(start.type)}")
+        lines.append(f"    type: {spelled(start.type)}")
     if start.resource:
-        lines.append(f"    resource: {_text(start.resource)}")
-    lines.append(f"    events: [{', '.join(_text(event) for event in sorted(start.events))}]")
+        lines.append(f"    resource: {spelled(start.resource)}")
+    lines.append(f"    events: [{', '.join(spelled(event) for event in sorted(start.events))}]")
     if start.pasted:
         lines += ["    # Minted by the vendor; only where to find it, never the secret itself."]
         lines += [f"    secret: env/{start.variable}"]
     return "\n".join(lines) + "\n"
-
-
-def _text(value: str) -> str:
-    """The text as a YAML scalar: in quotes where it would be read as something else."""
-    is_plain = _PLAIN.fullmatch(value) and plain(value) == value
-    return value if is_plain else json.dumps(value, ensure_ascii=False)

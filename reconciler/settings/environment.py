@@ -19,7 +19,8 @@ _T = TypeVar("_T")
 class Settings:
     """The settings of this process; None or empty where the environment is silent.
 
-    `environment` is what `env/NAME` references read.
+    `environment` is what `env/NAME` references read. `pipeline` tells that this is a job of a pipeline (`CI` is set),
+    whose machine is thrown away.
     """
 
     base_url: str | None = None
@@ -28,6 +29,7 @@ class Settings:
     allowed_hosts: frozenset[str] = frozenset()
     secret_dirs: tuple[Path, ...] = ()
     allow_exec: bool = False
+    pipeline: bool = False
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -41,6 +43,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         allowed_hosts=reader.read("RECONCILER_ALLOWED_HOSTS", _hosts) or frozenset(),
         secret_dirs=reader.read("RECONCILER_SECRET_DIRS", _folders) or (),
         allow_exec=reader.read("RECONCILER_ALLOW_EXEC", _switch) or False,
+        pipeline=environment.get("CI", "").strip().casefold() not in {"", "0", "false"},
         environment=environment,
     )
     if reader.problems:

@@ -22,6 +22,20 @@ def api_url(text: str) -> str:
     return base_url(text)
 
 
+def target_url(text: str) -> str:
+    """Where deliveries are handed on to; raises `ValueError` saying what is wrong."""
+    _split(text)
+    return text
+
+
+def host_name(text: str) -> str:
+    """A host without scheme, port or path, in lower case; raises `ValueError`."""
+    name = text.casefold().rstrip(".")
+    if not name or _NOT_IN_URLS.search(name) or any(sign in name for sign in "/*@?#"):
+        raise ValueError("expected a host, without scheme, path or wildcard")
+    return name
+
+
 def host(url: str) -> str:
     """The host of a URL in lower case, without port."""
     return (urlsplit(url).hostname or "").rstrip(".")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from reconciler.core.ports import Progress
 from reconciler.store.empty import EmptyStore
-from reconciler.store.opening import no_state, open_for_reading
+from reconciler.store.opening import open_for_reading
+from reconciler.store.readying import no_state
 from reconciler.wiring.inputs import Inputs
 from reconciler.wiring.loading import load_project_of
 from reconciler.wiring.session import announce, key_source
@@ -31,7 +32,7 @@ def backed_up(inputs: Inputs, file: Path, progress: Progress) -> Backup:
     project = load_project_of(inputs)
     with open_for_reading(project.state, key_source(project)) as store:
         if isinstance(store, EmptyStore):
-            raise no_state(Path(store.location))
+            raise no_state(store.called)
         announce(store, project.scope, progress)
         key = store.backup(file)
         return Backup(state=store.location, file=file, records=store.count(project.scope), key=key)

@@ -9,6 +9,7 @@ from reconciler.core.errors import ConfigError, Problem
 from reconciler.manifests.project import DEFAULT_FILE
 from reconciler.providers.catalogue import Definitions, known_definitions
 from reconciler.providers.definition import Definition
+from reconciler.providers.traits import recovery_traits
 from reconciler.render.capabilities import ProviderCard, TypeCard
 from reconciler.wiring.inputs import Inputs
 from reconciler.wiring.loading import load_project_of
@@ -74,7 +75,7 @@ def _limits(definition: Definition) -> Iterator[str]:
 
 def _type_card(definition: Definition, name: str) -> TypeCard:
     kind, operations = definition.types[name], definition.operations_of(name)
-    lease = definition.lease_of(name)
+    lease, recovery = definition.lease_of(name), recovery_traits(definition.recover_of(name))
     fields = ("url", "events", "secret", "active", *definition.options_of(name))
     return TypeCard(
         name=name,
@@ -87,6 +88,8 @@ def _type_card(definition: Definition, name: str) -> TypeCard:
         options={key: _about(option.option_schema) for key, option in definition.options_of(name).items()},
         slot=definition.identity is not None and definition.identity.slot is not None,
         renew_before=float(lease.renew_before) if lease else 0.0,
+        recovery=str(recovery.way),
+        horizon=recovery.horizon,
     )
 
 

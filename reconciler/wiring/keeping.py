@@ -13,12 +13,15 @@ from reconciler.engine.leasing import Holding, held
 from reconciler.manifests.project import Project
 from reconciler.store.opening import open_existing
 from reconciler.store.sql import SqlStore
-from reconciler.store.upgrading import Upgrade, upgrade
+from reconciler.store.upgraded import Upgrade
+from reconciler.store.upgrading import upgrade
 from reconciler.system import SystemClock, SystemEntropy
+from reconciler.wiring.actor import present_actor
 from reconciler.wiring.binding import origin_of
 from reconciler.wiring.inputs import Inputs
 from reconciler.wiring.loading import load_project_of
 from reconciler.wiring.records import Records
+from reconciler.wiring.scribing import Scribe
 from reconciler.wiring.session import announce, holder_of, key_source
 
 
@@ -30,6 +33,7 @@ class Opened:
     store: SqlStore
     binding: str
     clock: Clock
+    scribe: Scribe
 
     @property
     def scope(self) -> str:
@@ -72,7 +76,9 @@ async def opening(inputs: Inputs, progress: Progress) -> AsyncIterator[Opened]:
     try:
         await asyncio.to_thread(announce, store, project.scope, progress)
         origin = await asyncio.to_thread(origin_of, project.files[0])
-        yield Opened(project=project, store=store, binding=origin.binding, clock=SystemClock())
+        actor, clock = await asyncio.to_thread(present_actor), SystemClock()
+        scribe = Scribe(clock=clock, entropy=SystemEntropy(), actor=actor, commit=origin.commit)
+        yield Opened(project=project, store=store, binding=origin.binding, clock=clock, scribe=scribe)
     finally:
         await asyncio.to_thread(store.close)
 

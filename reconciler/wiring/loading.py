@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconciler.core.errors import ConfigError
 from reconciler.core.fold import fold
 from reconciler.core.model import Desired, Secret
+from reconciler.manifests.known import Known
 from reconciler.manifests.load import load_triggers
 from reconciler.manifests.project import DEFAULT_FILE, Project, load_project, read_project
 from reconciler.providers.catalogue import Definitions, known_definitions
 from reconciler.settings.environment import read_settings
 from reconciler.wiring.inputs import Inputs
+from reconciler.wiring.versions import digest_of_definitions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """A valid project. In `desired` a vendor-minted secret is called by its name in `secrets`."""
+    """A valid project. In `desired` a vendor-minted secret is called by its name in `secrets`.
+
+    `references` are the same secrets by what manifests refer to them with; `manifests_digest` and `definitions_digest`
+    tell the contents of those files from all others.
+    """
 
     project: Project
     definitions: Definitions
     desired: tuple[Desired, ...]
     secrets: Mapping[str, Secret] = field(repr=False)
+    references: Mapping[str, Secret] = field(repr=False, default_factory=dict)
+    manifests_digest: str = ""
+    definitions_digest: str = ""
 
 
-def load(inputs: Inputs) -> Loaded:
+Remembering = Callable[[Project, str], AbstractContextManager[Known | None]]
+"""Opens what is known of a project's files, by the digest of the provider definitions."""
+
+
+def load(inputs: Inputs, remembering: Remembering = lambda _project, _digest: nullcontext()) -> Loaded:
     """The project with its manifests. Raises `ConfigError` with every problem of all files and the environment.
 
     What is right is checked whatever is wrong beside it, so nothing has to be mended before the rest is told.
@@ -35,16 +49,26 @@ def load(inputs: Inputs) -> Loaded:
     project = reading.project
     if project is None:
         raise ConfigError(reading.problems)
+    definitions_digest = digest_of_definitions(project.providers)
     definitions = known_definitions(project.providers)
     if definitions.problems:
         project = replace(project, doubts=project.doubts.also([("providers",)]))
     names = _SecretNames()
-    loaded = load_triggers(project, definitions.traits, names, definitions.api_home)
+    with remembering(project, definitions_digest) as known:
+        loaded = load_triggers(project, definitions.traits, names, definitions.api_home, known)
     folded = fold(loaded.triggers, definitions.traits)
     problems = (*definitions.check(), *reading.problems, *loaded.problems, *folded.problems)
     if problems:
         raise ConfigError(tuple(dict.fromkeys(problems)))
-    return Loaded(project=project, definitions=definitions, desired=folded.desired, secrets=names.secrets)
+    return Loaded(
+        project=project,
+        definitions=definitions,
+        desired=folded.desired,
+        secrets=names.secrets,
+        references=loaded.secrets,
+        manifests_digest=loaded.digest,
+        definitions_digest=definitions_digest,
+    )
 
 
 def load_project_of(inputs: Inputs) -> Project:

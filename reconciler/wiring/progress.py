@@ -7,6 +7,7 @@ from collections import Counter
 from reconciler.core.model import Group, Json
 from reconciler.core.plan import Step
 from reconciler.core.ports import Progress
+from reconciler.engine.pacing import clock_time
 from reconciler.engine.unit import Result
 from reconciler.render.painter import counted
 
@@ -29,6 +30,10 @@ def worded(progress: Progress, default_user: str) -> Progress:
             case "list_failed", {"group": group, "reason": reason}:
                 text = f"{_name(group)}: cannot be listed: {reason}"
                 progress(event, level="warning", message=text, provider=group.provider)
+            case "rate_limited", {"provider": provider, "credentials": credentials, "until": until, "left": left}:
+                text = f"{provider} limits {credentials} until {clock_time(until)}; {left} left to do, others go on"
+                told = {"provider": provider, "credentials": credentials, "until": round(until), "left": left}
+                progress(event, level="warning", message=text, **told)
             case _:
                 progress(event, **details)
 

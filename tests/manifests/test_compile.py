@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.core.errors import Location
-from reconciler.core.model import Secret, Subscriber, SubscriberKind, Trigger, WebhookKey
+from reconciler.core.model import Secret, Subscriber, SubscriberKind, Trigger
 from tests.manifests.support import PROJECT, Folder
 
 G = Subscriber(SubscriberKind.GRAPH, "G")
@@ -97,13 +97,12 @@ def test_a_manual_trigger_needs_neither_resource_nor_credentials(folder: Folder)
 
 
 def test_a_vendors_secret_is_resolved_and_kept_apart(folder: Folder) -> None:
-    """The trigger carries a fingerprint; the secret itself is found under the key of its webhook."""
+    """The trigger carries a fingerprint; the secret itself is found under its reference."""
     folder.environment = {"SIGNING": "canary"}
     folder.manifest("graph: G\ntriggers: [{provider: paper, name: n, events: [sent], secret: env/SIGNING}]\n")
     loaded = folder.compile()
-    key = WebhookKey("platform", "paper", "plain", manual=True, subscriber="graph:G", name="n")
     assert loaded.triggers[0].secret == "digest of 6"
-    assert loaded.secrets == {key: Secret("canary")}
+    assert loaded.secrets == {"env/SIGNING": Secret("canary")}
     assert "canary" not in repr(loaded)
 
 

@@ -111,10 +111,9 @@ def test_a_problem_in_an_overlay_is_told_where_it_stands(folder: Folder) -> None
     [
         ("versio: 1", "10:1: versio: unknown key 'versio' (did you mean 'version'?)"),
         ("schedule: {}", "10:1: schedule: the key 'schedule' is reserved for a later version"),
-        ("moved: []", "reserved for a later version"),
+        ("moved: []", "unknown key 'moved'"),
         ("manage: x", "reserved for a later version"),
         ("git: x", "reserved for a later version"),
-        ("targets: x", "reserved for a later version"),
         ("notify: x", "reserved for a later version"),
         ("state: mysql://canary@h/d", "10:8: state: expected sqlite:///PATH or postgresql+psycopg://"),
         ("state: 'sqlite:///'", "expected sqlite:///PATH"),

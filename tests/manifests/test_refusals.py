@@ -57,7 +57,7 @@ PAPER = "provider: paper, events: [sent]"
         (f"{OK}, manual: yes", "yes", ".manual: expected true or false, found text (yes, no, on and off are text in"),
         (f"{OK}, secret: env/T", "env/T", ".secret: only a manual trigger has a secret of its own"),
         (f"{OK}, evens: [a]", "evens", ".evens: unknown key 'evens' (did you mean 'events'?)"),
-        (f"{OK}, moved: x", "moved", ".moved: the key 'moved' is reserved for a later version"),
+        (f"{OK}, notify: x", "notify", ".notify: the key 'notify' is reserved for a later version"),
         ("type: repo, events: [push]", "{", ": the key 'provider' is missing"),
         (f"{FORGE}, {AB}", "{", ": the key 'events' is missing"),
         (f"{FORGE}, {AB}, events: []", "[]", ".events: must not be empty"),
