@@ -1,0 +1,47 @@
+"""Answers over ASGI: a status, hardly any headers, nothing that a sender wrote but what a handshake needs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from functools import lru_cache
+from typing import Any
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+RETRY_SECONDS = 5
+"""After which a sender may try again."""
+
+_BODILESS = frozenset({204, 304})
+
+_Rows = tuple[tuple[bytes, bytes], ...]
+
+
+async def answer(send: Send, status: int, *, later: bool = False, close: bool = False) -> None:
+    """A status without a body. `later` asks to try again, `close` says that the connection ends with this."""
+    # Each message is a new one: whoever stands between us and the server may change what it passes on.
+    await send({"type": "http.response.start", "status": status, "headers": [*_rows(status, later, close)]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def answer_with(send: Send, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
+    """A status with headers and a body."""
+    rows = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    if status in _BODILESS:
+        body = b""
+    else:
+        rows.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": rows})
+    await send({"type": "http.response.body", "body": body})
+
+
+@lru_cache(maxsize=64)
+def _rows(status: int, later: bool, close: bool) -> _Rows:
+    rows = [] if status in _BODILESS else [(b"content-length", b"0")]
+    if later:
+        rows.append((b"retry-after", b"%d" % RETRY_SECONDS))
+    if close:
+        rows.append((b"connection", b"close"))
+    return tuple(rows)

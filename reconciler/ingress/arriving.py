@@ -1,0 +1,212 @@
+"""From a request that was verified to what is kept of it: the delivery, its dedupe keys, a dispatch for each who asked.
+
+A delivery is told from others by the provider's own id and by a digest of what was signed and its signature. The id
+often stands in a header that nobody signed, so that a captured request could come again under another; the digest does
+not change then. Where a provider gives no id and signs no time, two requests that look alike may be two events, so the
+digest counts for some minutes only, long enough for a repetition after an answer that was lost. Where a request only
+carries a token, and no id, nothing tells a repetition from a second event, and each is kept: losing one would be worse.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from reconciler.core.deliveries import Arrival, Delivery, Dispatch, Provenance, Rebuilt, id_key
+from reconciler.core.events import wanted
+from reconciler.core.model import EventTraits, Recorded, Relation
+from reconciler.core.ports import Clock, Entropy
+from reconciler.ingress.ports import Found, Kind, Ordered, Vendor
+from reconciler.verify.delivery import Part, read_parts
+from reconciler.verify.kinds import Scheme
+from reconciler.verify.places import HeaderPlace, Place
+from reconciler.verify.public_scheme import JwtScheme, RemoteScheme, SnsScheme, StandardWebhooksScheme
+from reconciler.verify.request import Request
+from reconciler.verify.signed import Signed
+
+REPEATED_WITHIN: Final = 600.0
+"""Seconds: what comes again within so many (and at most twice as many) is a repetition, where only the digest tells."""
+
+
+class Ids:
+    """Delivery ids that sort by time: milliseconds, a count within this process, and what tells processes apart."""
+
+    def __init__(self, entropy: Entropy) -> None:
+        self._process = entropy.webhook_id().replace("-", "")[-12:]
+        self._count = 0
+        self._last = 0
+
+    def next(self, now: float) -> str:
+        """A new one, greater than all before; `now` is UNIX seconds."""
+        self._last = max(int(now * 1000), self._last)
+        self._count += 1
+        return f"{self._last:012x}{self._count & 0xFFFFFFFF:08x}{self._process}"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What tells the deliveries of a scheme apart.
+
+    `headers`, in lower case and sorted, belong to what is signed; there are none where nothing is. `timed` tells that
+    each request proves when it was made.
+    """
+
+    headers: tuple[str, ...]
+    timed: bool
+
+
+class Arrivals:
+    """Makes arrivals of requests, and dispatches of deliveries."""
+
+    def __init__(self, clock: Clock, entropy: Entropy, ordered: Ordered) -> None:
+        self._clock = clock
+        self._ids = Ids(entropy)
+        self._ordered = ordered
+        self._told: dict[str, Told] = {}
+
+    def received(self, found: Found, vendor: Vendor, request: Request) -> Arrival:
+        """The arrival of a request that was verified. Raises `DeliveryError` where it cannot be read."""
+        return self._arrival(found.scope, found.record, vendor, request, Provenance.RECEIVED)
+
+    def recovered(self, scope: str, record: Recorded, vendor: Vendor, rebuilt: Rebuilt) -> Arrival:
+        """The arrival of what the provider told afterwards. Raises `DeliveryError` where it cannot be read."""
+        request = Request(
+            method=rebuilt.method, url=record.url, query=rebuilt.query, headers=rebuilt.headers, body=rebuilt.body
+        )
+        return self._arrival(scope, record, vendor, request, Provenance.RECOVERED)
+
+    def again(self, delivery: Delivery, record: Recorded, vendor: Vendor) -> tuple[Dispatch, ...]:
+        """The dispatches of a delivery that was kept, to whoever asks for it now.
+
+        Whoever asked for it then has the id that it had then. Raises `DeliveryError` where it cannot be read.
+        """
+        request = request_of(delivery)
+        kind = vendor.kinds[record.key.type]
+        keys = dedupe_keys(self._of(vendor), request, delivery.provider_delivery_id, delivery.received_at)
+        parts = read_parts(kind.rules, request).parts
+        return tuple(self._dispatches(delivery.id, record, kind, parts, keys[0] if keys else delivery.id))
+
+    def _arrival(
+        self, scope: str, record: Recorded, vendor: Vendor, request: Request, provenance: Provenance
+    ) -> Arrival:
+        kind = vendor.kinds[record.key.type]
+        reading = read_parts(kind.rules, request)
+        now = self._clock.now()
+        delivery_id = self._ids.next(now)
+        keys = dedupe_keys(self._of(vendor), request, reading.id, now)
+        delivery = Delivery(
+            id=delivery_id,
+            scope=scope,
+            webhook_id=record.id,
+            provider=vendor.name,
+            received_at=now,
+            provenance=provenance,
+            method=request.method,
+            url=request.url,
+            query=request.query,
+            headers=request.headers,
+            body=request.body,
+            events=reading.events,
+            provider_delivery_id=reading.id,
+        )
+        identity = keys[0] if keys else delivery_id
+        dispatches = tuple(self._dispatches(delivery_id, record, kind, reading.parts, identity))
+        return Arrival(delivery=delivery, keys=keys, dispatches=dispatches)
+
+    def _dispatches(
+        self, delivery_id: str, record: Recorded, kind: Kind, parts: Sequence[Part], identity: str
+    ) -> Iterator[Dispatch]:
+        for number, part in enumerate(parts):
+            for relation, events in _asked(record.relations, part.events, kind.events):
+                subscriber = relation.subscriber
+                name = str(subscriber)
+                yield Dispatch(
+                    id=dispatch_id(record.id, identity, number, name, relation.node_id),
+                    delivery_id=delivery_id,
+                    part=number,
+                    subscriber=subscriber,
+                    node_id=relation.node_id,
+                    events=events,
+                    ordered=self._ordered(name),
+                )
+
+    def _of(self, vendor: Vendor) -> Told:
+        told = self._told.get(vendor.name)
+        if told is None:
+            told = self._told[vendor.name] = told_by(vendor.scheme)
+        return told
+
+
+def request_of(delivery: Delivery) -> Request:
+    """The request that a delivery was, byte for byte."""
+    return Request(
+        method=delivery.method, url=delivery.url, query=delivery.query, headers=delivery.headers, body=delivery.body
+    )
+
+
+def dispatch_id(webhook_id: str, identity: str, part: int, subscriber: str, node_id: str) -> str:
+    """The id of a dispatch: the same for every arrival of one delivery, and nobody else's."""
+    texts = (webhook_id, identity, str(part), subscriber, node_id)
+    told = b"".join([_prefixed(text.encode("utf-8", "surrogatepass")) for text in texts])
+    return hashlib.blake2b(told, digest_size=16).hexdigest()
+
+
+def dedupe_keys(told: Told, request: Request, provider_delivery_id: str, now: float) -> tuple[str, ...]:
+    """What tells a delivery from others of its webhook, the provider's own id first; none where nothing does."""
+    keys = (id_key(provider_delivery_id),) if provider_delivery_id else ()
+    if not told.headers:
+        return keys
+    texts = [request.query]
+    for name in told.headers:
+        values = request.by_name.get(name, ())
+        texts += (f"{len(values)} {name}", *values)
+    signed = b"".join([_prefixed(text.encode("utf-8", "surrogatepass")) for text in texts])
+    digest = hashlib.blake2b(signed, digest_size=16)
+    digest.update(request.body)
+    key = f"digest {digest.hexdigest()}"
+    if provider_delivery_id or told.timed:
+        return (*keys, key)
+    period = int(now // REPEATED_WITHIN)
+    return (f"{key} {period}", f"{key} {period - 1}")
+
+
+def told_by(scheme: Scheme) -> Told:
+    """What tells the deliveries of a scheme apart."""
+    if isinstance(scheme, Signed):
+        places = [*scheme.values.values(), *([scheme.stamp.place] if scheme.stamp else [])]
+        timed = scheme.stamp is not None or (scheme.pairs is not None and bool(scheme.pairs.timestamp))
+        return Told(_lowered((scheme.header, *scheme.more, *_headers(places))), timed)
+    if isinstance(scheme, StandardWebhooksScheme):
+        return Told(_lowered(f"{scheme.prefix}{part}" for part in ("id", "timestamp", "signature")), timed=True)
+    if isinstance(scheme, JwtScheme) and scheme.digests:
+        return Told(_lowered(_headers([scheme.place])), timed=True)
+    if isinstance(scheme, RemoteScheme):
+        return Told(_lowered(_headers(scheme.values.values())), timed=True)
+    if isinstance(scheme, SnsScheme):  # the body holds its own signature
+        return Told(("content-type",), timed=True)
+    return Told((), timed=False)
+
+
+def _headers(places: Iterable[Place]) -> Iterator[str]:
+    return (place.name for place in places if isinstance(place, HeaderPlace))
+
+
+def _lowered(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({name.lower() for name in names}))
+
+
+def _prefixed(raw: bytes) -> bytes:
+    """The bytes behind their length, so that two of them cannot be read as two others."""
+    return b"%d:%b" % (len(raw), raw)
+
+
+def _asked(
+    relations: Sequence[Relation], events: tuple[str, ...], traits: EventTraits
+) -> Iterator[tuple[Relation, tuple[str, ...]]]:
+    """Who asked for any of the events, and which of them they asked for."""
+    for relation in relations:
+        asked = tuple(event for event in events if wanted(event, relation.events, traits))
+        if asked:
+            yield relation, asked

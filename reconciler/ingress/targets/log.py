@@ -1,0 +1,50 @@
+"""A target that only writes down: one line of JSON for each dispatch."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from reconciler.ingress.targets.event import Again, Event
+
+Write = Callable[[str], None]
+"""Appends one line, with its end."""
+
+
+class LogTarget:
+    """Writes the attributes of events; with `payload` their data too. `write` is called in a thread."""
+
+    def __init__(self, write: Write, *, payload: bool = False) -> None:
+        self._write = write
+        self._payload = payload
+        self._turn = asyncio.Lock()
+
+    async def send(self, event: Event) -> None:
+        document = event.document() if self._payload else event.attributes()
+        line = json.dumps(document, separators=(",", ":"))
+        async with self._turn:
+            try:
+                await asyncio.to_thread(self._write, f"{line}\n")
+            except OSError as error:
+                raise Again(f"the log cannot be written: {error.strerror}") from None
+
+    async def aclose(self) -> None:
+        """There is nothing to let go of."""
+
+
+def appending(path: Path) -> Write:
+    """Appends to a file that only its owner can read; it may be moved away at any time, and is made anew then."""
+
+    def write(line: str) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(path, "a", encoding="utf-8", opener=_open_privately) as file:
+            file.write(line)
+
+    return write
+
+
+def _open_privately(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

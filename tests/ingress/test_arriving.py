@@ -1,0 +1,249 @@
+"""What is kept of a request: ids that sort, keys that tell it from others, dispatches that stay the same."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.core.deliveries import Arrival, Provenance, Rebuilt, id_key
+from reconciler.core.model import Secret
+from reconciler.ingress.arriving import Arrivals, Ids, Told, dedupe_keys, dispatch_id, told_by
+from reconciler.ingress.ports import Found, Vendor
+from reconciler.testing.stand_ins import CountingEntropy, VirtualClock
+from reconciler.verify.body import DeliveryError
+from reconciler.verify.hmac_signature import HmacScheme
+from reconciler.verify.kinds import Scheme, Unverified
+from reconciler.verify.message import Value
+from reconciler.verify.places import BodyPlace, HeaderPlace
+from reconciler.verify.public_scheme import ClaimDigest, JwtScheme, RemoteScheme, SnsScheme, StandardWebhooksScheme
+from reconciler.verify.request import Request
+from reconciler.verify.schemes import verify
+from reconciler.verify.signed import Pairs
+from reconciler.verify.times import Stamp
+from reconciler.verify.words import JwtAlgorithm, Part
+from tests.ingress.receiving_support import (
+    BATCHING,
+    FORGE,
+    ID,
+    SCOPE,
+    SECRET,
+    STATEFUL,
+    TOKEN,
+    record,
+    signature,
+    wants,
+)
+
+NOW = 1_700_000_000.0
+BODY = b'{"kind": "push"}'
+
+
+def arrivals(clock: VirtualClock | None = None) -> Arrivals:
+    """Makes arrivals; those of `slow` are ordered."""
+    return Arrivals(clock or VirtualClock(NOW), CountingEntropy(), lambda subscriber: subscriber == "graph:slow")
+
+
+def request(*headers: tuple[str, str], body: bytes = BODY, query: str = "") -> Request:
+    """A request with a media type."""
+    return Request(headers=(("content-type", "application/json"), *headers), body=body, query=query)
+
+
+def received(vendor: Vendor, asked: Request, by: Arrivals | None = None, **changes: Any) -> Arrival:
+    """The arrival of a request for a webhook of this vendor."""
+    found = Found(scope=SCOPE, record=record(vendor.name, **changes), secrets=(SECRET,))
+    return (by or arrivals()).received(found, vendor, asked)
+
+
+def test_ids_sort_by_time_and_are_never_the_same() -> None:
+    """Also when the clock goes back, and in two processes at a time."""
+    one, other = Ids(CountingEntropy()), Ids(CountingEntropy())
+    other._process = "f" * 12
+    made = [one.next(NOW), one.next(NOW), one.next(NOW - 100), one.next(NOW + 1)]
+
+    assert made == sorted(made)
+    assert len({*made, other.next(NOW)}) == 5
+    assert {len(each) for each in made} == {32}
+
+
+# -- keys --------------------------------------------------------------------------------------------------------------
+
+
+def keys(vendor: Vendor, asked: Request, at: float = NOW) -> tuple[str, ...]:
+    """The dedupe keys of a request."""
+    return received(vendor, asked, arrivals(VirtualClock(at))).keys
+
+
+def test_the_providers_id_and_a_digest_of_what_is_signed_tell_deliveries_apart() -> None:
+    """The same bytes under another id share the digest; another body shares nothing."""
+    first = keys(FORGE, request(("x-event", "push"), ("x-delivery", "d1"), ("x-signature", "s")))
+    again = keys(FORGE, request(("x-event", "push"), ("x-delivery", "d2"), ("x-signature", "s")), NOW + 1e6)
+    other = keys(FORGE, request(("x-event", "push"), ("x-delivery", "d3"), ("x-signature", "t"), body=b"{}"))
+
+    assert first[0] == id_key("d1")
+    assert first[1] == again[1]
+    assert {*first, *again}.isdisjoint(other)
+
+
+def test_unsigned_headers_are_no_part_of_the_digest() -> None:
+    """Whoever sends a captured request again may change them."""
+    first = keys(FORGE, request(("x-event", "push"), ("x-delivery", "d1"), ("x-signature", "s"), ("x-more", "a")))
+    again = keys(FORGE, request(("x-more", "b"), ("X-Signature", "s"), ("x-event", "issues"), ("x-delivery", "d1")))
+
+    assert first == again
+
+
+def test_without_id_and_time_a_repetition_is_one_for_some_minutes_only() -> None:
+    """Later two requests that look alike are two events: to lose the second would be worse."""
+    asked = request(("x-signature", "s"), body=b'{"items": []}')
+    at = 600.0 * 1000
+    first = {*keys(BATCHING, asked, at)}
+
+    for later, repeated in ((0.0, True), (599.0, True), (601.0, True), (1199.0, True), (1201.0, False), (1e6, False)):
+        assert first.isdisjoint(keys(BATCHING, asked, at + later)) is not repeated, later
+
+
+def test_a_token_proves_no_repetition() -> None:
+    """Without an id of the provider's each is kept; the inbox knows it by its own."""
+    assert keys(TOKEN, request(("x-token", "t"))) == ()
+    assert keys(TOKEN, request(("x-token", "t"), body=b'{"kind": "push", "id": 7}')) == (id_key("7"),)
+
+
+TIMED = HmacScheme(
+    header="X-Sig", stamp=Stamp(place=HeaderPlace("X-Time")), message=(Part.TIMESTAMP, Part.BODY), more=("X-Sig-Old",)
+)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "headers", "timed"),
+    [
+        (HmacScheme(header="X-Sig"), ("x-sig",), False),
+        (TIMED, ("x-sig", "x-sig-old", "x-time"), True),
+        (HmacScheme(header="X-Sig", pairs=Pairs(signature="v1", timestamp="t")), ("x-sig",), True),
+        (HmacScheme(header="X-Sig", pairs=Pairs(signature="v1")), ("x-sig",), False),
+        (
+            HmacScheme(
+                header="X-Sig",
+                values={"id": HeaderPlace("X-Id"), "b": BodyPlace("b")},
+                message=(Value("id"), Part.BODY),
+                stamp=Stamp(place=BodyPlace("at")),
+            ),
+            ("x-id", "x-sig"),
+            True,
+        ),
+        (StandardWebhooksScheme(), ("webhook-id", "webhook-signature", "webhook-timestamp"), True),
+        (JwtScheme(algorithm=JwtAlgorithm.HS256, digests=(ClaimDigest(claim="h"),)), ("authorization",), True),
+        (JwtScheme(algorithm=JwtAlgorithm.HS256), (), False),
+        (SnsScheme(), ("content-type",), True),
+        (
+            RemoteScheme(path="/v", fields={}, payload="e", genuine="a", forged="b", values={"i": HeaderPlace("X-I")}),
+            ("x-i",),
+            True,
+        ),
+        (TOKEN.scheme, (), False),
+        (Unverified(), (), False),
+    ],
+)
+def test_what_is_signed_depends_on_the_scheme(scheme: Scheme, headers: tuple[str, ...], timed: bool) -> None:
+    """Headers that hold a signature, or something that is signed; and whether each request has its time."""
+    assert told_by(scheme) == Told(headers, timed)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["x-sig", "x-sig2", "x-other"]), st.text(max_size=5)), max_size=6), st.binary()
+)
+def test_a_digest_is_of_one_request_alone(headers: list[tuple[str, str]], body: bytes) -> None:
+    """However its parts are cut, for each stands behind its length; no text makes it fail."""
+    told = Told(("x-sig", "x-sig2"), timed=True)
+    one = Request(headers=tuple(headers), body=body)
+    other = Request(headers=tuple(headers), body=b"1:" + body)
+    moved = Request(headers=(*headers, ("x-sig", "")), body=body)
+
+    assert len({dedupe_keys(told, each, "", NOW) for each in (one, other, moved)}) == 3
+    assert dedupe_keys(told, one, "", NOW) == dedupe_keys(told, Request(headers=tuple(headers), body=body), "", 0.0)
+
+
+# -- dispatches --------------------------------------------------------------------------------------------------------
+
+
+def test_a_dispatch_keeps_its_id_over_every_arrival_of_its_delivery() -> None:
+    """Received, recovered or handed on again: a target can drop what it knows."""
+    by = arrivals()
+    asked = request(("x-event", "push"), ("x-delivery", "d1"), ("x-signature", signature(BODY)))
+    first = received(FORGE, asked, by)
+    rebuilt = Rebuilt(headers=asked.headers, body=BODY)
+    recovered = by.recovered(SCOPE, record(), FORGE, rebuilt)
+    again = by.again(first.delivery, record(), FORGE)
+
+    assert recovered.delivery.provenance is Provenance.RECOVERED
+    assert recovered.delivery.id != first.delivery.id
+    assert [each.id for each in recovered.dispatches] == [each.id for each in first.dispatches]
+    assert again == first.dispatches
+
+
+def test_what_has_no_keys_is_known_by_its_own_id() -> None:
+    """Two that look alike are two; one that is handed on again is itself."""
+    by = arrivals()
+    first, second = (received(TOKEN, request(("x-token", "t")), by) for _ in range(2))
+
+    assert first.dispatches[0].id != second.dispatches[0].id
+    assert by.again(first.delivery, record("token"), TOKEN) == first.dispatches
+
+
+def test_dispatches_of_other_parts_and_subscribers_are_others() -> None:
+    """As are those of other webhooks and deliveries, however their names are cut."""
+    made = {
+        dispatch_id(*each)
+        for each in (
+            (ID, "id 1", 0, "graph:a", ""),
+            (ID, "id 1", 1, "graph:a", ""),
+            (ID, "id 1", 0, "graph:b", ""),
+            (ID, "id 1", 0, "graph:a", "n"),
+            (ID, "id 10", 0, "graph:a", ""),
+            (ID[:-1], "0id 1", 0, "graph:a", ""),
+            (ID, "id 1", 0, "graph:", "a"),
+        )
+    }
+    assert len(made) == 7
+
+
+def test_who_wants_order_gets_it() -> None:
+    """As the targets of the project say."""
+    found = received(
+        FORGE,
+        request(("x-event", "push"), ("x-delivery", "d1")),
+        relations=(wants("slow", "push"), wants("fast", "push")),
+    )
+    assert [(each.subscriber.id, each.ordered) for each in found.dispatches] == [("slow", True), ("fast", False)]
+
+
+def test_a_secret_in_the_payload_decides_nothing_and_goes_no_further() -> None:
+    """What dispatches are made of holds it no more; the bytes that were signed do."""
+    body = json.dumps({"value": [{"kind": "push", "state": "s3cret"}]}).encode()
+    asked = request(body=body)
+    assert verify(STATEFUL.scheme, [Secret("s3cret")], asked, NOW)
+
+    found = received(STATEFUL, asked)
+
+    assert "s3cret" not in repr(found.dispatches)
+    assert found.delivery.body == body
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{", b'{"items": {}}'])
+def test_what_cannot_be_read_does_not_arrive(body: bytes) -> None:
+    """Neither received nor recovered; no word of the sender's is told."""
+    with pytest.raises(DeliveryError):
+        received(BATCHING, request(body=body))
+    with pytest.raises(DeliveryError):
+        arrivals().recovered(SCOPE, record("batching"), BATCHING, Rebuilt(body=body))
+
+
+def test_a_delivery_of_another_url_is_still_the_webhooks() -> None:
+    """The URL that is kept is the one that the provider was given."""
+    found = received(FORGE, replace(request(("x-event", "push")), url=record().url))
+
+    assert found.delivery.url == record().url

@@ -1,0 +1,77 @@
+"""What is counted, and how it is told."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from reconciler.ingress.counting import Counters, Outcome
+from reconciler.ingress.measuring import metrics
+from tests.ingress.receiving_support import NOBODYS, Answer, World
+
+
+async def test_counts_are_told_as_prometheus_reads_them() -> None:
+    """Requests by provider and outcome, a histogram that adds up, and gauges."""
+    world = World()
+    await world.post()
+    await world.post()
+    await world.post(path=f"/webhooks/anything/{NOBODYS}")
+    text = world.ingress.counters.text()
+
+    assert 'reconciler_ingress_requests_total{provider="forge",outcome="kept"} 1' in text
+    assert 'reconciler_ingress_requests_total{provider="forge",outcome="duplicate"} 1' in text
+    assert 'reconciler_ingress_requests_total{provider="unknown",outcome="unknown"} 1' in text
+    assert 'reconciler_ingress_seconds_bucket{le="+Inf"} 2' in text
+    assert "reconciler_ingress_seconds_count 2" in text
+    assert "reconciler_ingress_in_flight 0" in text
+    assert "anything" not in text
+    line = re.compile(r"(#\ (HELP|TYPE)\ \S+\ .+)|([a-z_]+(\{[a-z]+=\"[^\"]*\"(,[a-z]+=\"[^\"]*\")*\})?\ [0-9.e+-]+)")
+    assert [each for each in text.splitlines() if not line.fullmatch(each)] == []
+
+
+def test_a_histogram_counts_what_is_at_its_bounds() -> None:
+    """Each bucket holds all that are faster."""
+    counters = Counters()
+    for seconds in (0.001, 0.002, 99.0):
+        counters.took(seconds)
+    text = counters.text()
+
+    assert 'bucket{le="0.001"} 1' in text
+    assert 'bucket{le="0.0025"} 2' in text
+    assert 'bucket{le="30.0"} 2' in text
+    assert 'bucket{le="+Inf"} 3' in text
+
+
+def test_outcomes_are_counted_apart_and_together() -> None:
+    """Of one provider, or of all."""
+    counters = Counters()
+    counters.count("a", Outcome.KEPT)
+    counters.count("b", Outcome.KEPT)
+    counters.count("b", Outcome.FORGED)
+
+    assert [counters.of(Outcome.KEPT), counters.of(Outcome.KEPT, "b"), counters.of(Outcome.GONE)] == [2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/metrics", 200), ("HEAD", "/metrics", 200), ("POST", "/metrics", 404), ("GET", "/", 404)],
+)
+async def test_the_port_for_metrics_tells_them_and_does_nothing_else(method: str, path: str, status: int) -> None:
+    """There is nothing that could be done there."""
+    answer = Answer()
+
+    async def receive() -> dict[str, Any]:
+        return {}
+
+    async def send(message: Any) -> None:
+        answer.status = message.get("status", answer.status)
+        answer.body += message.get("body", b"")
+
+    application = metrics(Counters())
+    await application({"type": "http", "method": method, "path": path}, receive, send)
+    await application({"type": "lifespan"}, receive, send)
+
+    assert answer.status == status
+    assert bool(answer.body) == (status == 200 and method == "GET")

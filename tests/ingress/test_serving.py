@@ -1,0 +1,206 @@
+"""The server: connections are watched, and an end loses nothing. Over loopback, with both of uvicorn's parsers."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from reconciler.core.errors import ReconcilerError
+from reconciler.ingress.serving import HEADER_BYTES, HEADER_SECONDS, Served, Watch, fast_loop, served
+from tests.ingress.receiving_support import ID, World, signature
+
+PARSERS = pytest.mark.parametrize("base", [AutoHTTPProtocol, H11Protocol])
+
+
+def request(body: bytes = b"{}", *more: str, delivery: str = "d1") -> bytes:
+    """A genuine delivery, as bytes."""
+    rows = (
+        f"POST /webhooks/forge/{ID} HTTP/1.1",
+        "Host: hooks.acme.dev",
+        "Content-Type: application/json",
+        "X-Event: push",
+        f"X-Delivery: {delivery}",
+        f"X-Signature: {signature(body)}",
+        f"Content-Length: {len(body)}",
+        *more,
+    )
+    return "\r\n".join([*rows, "", ""]).encode() + body
+
+
+@dataclass
+class Client:
+    """One connection."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def status(self) -> int:
+        """That of the next answer, which has no body; 0 where the server hung up."""
+        try:
+            head = await self.reader.readuntil(b"\r\n\r\n")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return 0
+        return int(head.split()[1])
+
+    async def say(self, raw: bytes) -> None:
+        """Send bytes."""
+        self.writer.write(raw)
+        await self.writer.drain()
+
+
+async def until(done: Callable[[], bool]) -> None:
+    """Let things happen until something has."""
+    while not done():  # noqa: ASYNC110 - nothing tells when a server has seen what was sent
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def connected(here: Served) -> AsyncIterator[Client]:
+    """A connection to a server."""
+    client = Client(*await asyncio.open_connection("127.0.0.1", int(here.origin.rpartition(":")[2])))
+    try:
+        yield client
+    finally:
+        client.writer.close()
+
+
+@PARSERS
+async def test_deliveries_come_over_one_connection(base: Any) -> None:
+    """With hardly a header in the answer, and none that tells who we are."""
+    world = World()
+    async with served(world.ingress, "127.0.0.1", 0, base=base) as here, connected(here) as client:
+        for number in range(3):
+            await client.say(request(b'{"n": %d}' % number, delivery=f"d{number}"))
+            head = (await client.reader.readuntil(b"\r\n\r\n")).decode().lower()
+            names = {line.partition(":")[0] for line in head.split("\r\n")[1:] if line}
+            assert (head.split()[1], names) == ("200", {"content-length", "date"})
+    assert len(world.inbox.kept()) == 3
+
+
+@PARSERS
+async def test_a_request_that_is_not_finished_is_hung_up_on(base: Any) -> None:
+    """A connection that says nothing, one that trickles its headers, and one that stops after an answer."""
+    world, watch = World(), Watch()
+    loop = asyncio.get_running_loop()
+    async with (
+        served(world.ingress, "127.0.0.1", 0, watch, base) as here,
+        connected(here) as silent,
+        connected(here) as trickling,
+        connected(here) as stopping,
+    ):
+        await trickling.say(b"POST /webhooks/forge/x HTTP/1.1\r\nX-")
+        await stopping.say(request())
+        assert await stopping.status() == 200
+        await stopping.say(b"POST")
+        await until(lambda: len(watch) == 3 and all(each.waiting_since is not None for each in watch._connections))
+        watch.look(loop.time() + HEADER_SECONDS - 5)
+        assert len(watch) == 3
+        watch.look(loop.time() + HEADER_SECONDS + 5)
+
+        assert [await each.status() for each in (silent, trickling, stopping)] == [0, 0, 0]
+        assert watch.refused == 3
+
+
+@PARSERS
+async def test_headers_without_end_are_hung_up_on(base: Any) -> None:
+    """Before they fill the memory: the parser itself bounds nothing."""
+    watch = Watch()
+    async with served(World().ingress, "127.0.0.1", 0, watch, base) as here, connected(here) as client:
+        client.writer.write(b"POST / HTTP/1.1\r\nX-Long: " + b"x" * (2 * HEADER_BYTES))
+
+        assert await client.status() in {0, 400}
+        await until(lambda: len(watch) == 0)
+
+
+async def test_connections_are_bounded_for_each_peer_and_in_all() -> None:
+    """What is over is hung up on; who leaves makes room."""
+    watch = Watch(most=10, most_each=1)
+    async with served(World().ingress, "127.0.0.1", 0, watch) as here:
+        async with connected(here) as first:
+            await first.say(request())
+            assert await first.status() == 200
+            async with connected(here) as second:
+                assert await second.status() == 0
+        await until(lambda: len(watch) == 0)
+        async with connected(here) as third:
+            await third.say(request())
+            assert await third.status() == 200
+    assert watch.refused == 1
+    assert not Watch(most=0).enter(FakeConnection(), "a")
+
+
+class FakeConnection:
+    """A connection that owes nothing."""
+
+    waiting_since: float | None = None
+
+    def close(self) -> None:
+        """Hang up."""
+        raise AssertionError
+
+
+def test_a_connection_whose_request_is_answered_just_now_is_let_be() -> None:
+    """However long that takes: the body has a deadline of its own."""
+    watch = Watch()
+    connection = FakeConnection()
+    assert watch.enter(connection, "a")
+    watch.look(1e9)
+    watch.leave(connection, "a")
+    watch.leave(connection, "a")
+    assert len(watch) == 0
+
+
+async def test_an_end_finishes_what_is_in_flight() -> None:
+    """It is stored and acknowledged; nothing new is accepted."""
+    world = World()
+    world.inbox.stall.clear()
+    stack = served(world.ingress, "127.0.0.1", 0)
+    here = await stack.__aenter__()
+    async with connected(here) as client:
+        await client.say(request())
+        await asyncio.to_thread(world.inbox.stalled.wait, 10)
+        ending = asyncio.create_task(stack.__aexit__(None, None, None))
+        await asyncio.sleep(0.3)
+        assert not ending.done()
+        with pytest.raises(OSError):  # noqa: PT011 - whichever the system has for it
+            await asyncio.open_connection("127.0.0.1", int(here.origin.rpartition(":")[2]))
+        world.inbox.stall.set()
+        assert await client.status() == 200
+        await ending
+    assert len(world.inbox.kept()) == 1
+
+
+async def test_a_port_that_is_taken_is_told() -> None:
+    """With the way out."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ReconcilerError, match=f"cannot listen on 127.0.0.1:{port}.*--port 0"):
+            async with served(World().ingress, "127.0.0.1", port):
+                pass
+
+
+async def test_an_address_of_ipv6_is_shown_as_one() -> None:
+    """In brackets."""
+    async with served(World().ingress, "::1", 0) as here:
+        assert here.origin.startswith("http://[::1]:")
+
+
+def test_a_fast_loop_is_used_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere the usual one does."""
+    loops = [fast_loop()]
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    loops.append(fast_loop())
+    kinds = [type(loop).__module__.partition(".")[0] for loop in loops]
+    for loop in loops:
+        loop.close()
+
+    assert kinds == ["uvloop", "asyncio"]
