@@ -18,6 +18,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A verb that has verbs of its own; `named` where it takes a name in their place."""
+
+    entry: Entry
+    verbs: tuple[Entry, ...]
+    named: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
     """Verbs under one word, which does nothing by itself."""
 

@@ -94,7 +94,7 @@ FAMILIES = (
             Entry(
                 name="upgrade",
                 flags=flags_state.DbUpgradeFlags,
-                help="Migrate the state to this version's schema. A backup is made beside it first.",
+                help="Migrate the state to this version's schema. Of a state file a backup is made beside it first.",
                 example="reconcile db upgrade",
             ),
         ),

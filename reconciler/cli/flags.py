@@ -170,7 +170,7 @@ class PassFlags(PlanFlags):
 
     verb: ClassVar[str] = "pass"
 
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Stop after the plan; leave no trace.")] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Stop after the plan; change nothing.")] = False
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; passes no guard.")] = False
     version: Annotated[
         bool,
@@ -187,6 +187,9 @@ class DaemonFlags(ShapingFlags):
     interval: Annotated[
         float, typer.Option("--interval", metavar="SECONDS", min=1, help="From the start of a pass to the next.")
     ]
+    recover: Annotated[
+        bool, typer.Option("--recover/--no-recover", help="Get missed deliveries back, at the start and every hour.")
+    ] = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from reconciler.cli.exits import ExitCode
 from reconciler.cli.flags import CommonFlags
 from reconciler.cli.output import Output
 from reconciler.core.errors import ReconcilerError
+from reconciler.core.plan import Plan
 
 
 class Verb(Protocol):
@@ -37,8 +38,21 @@ MODULES: Mapping[str, str] = MappingProxyType(
         "schema": "reconciler.cli.verbs.schema",
         "ping": "reconciler.cli.verbs.ping",
         "renew": "reconciler.cli.verbs.renew",
+        "recover": "reconciler.cli.verbs.recover",
+        "drift": "reconciler.cli.verbs.drift",
+        "adopt": "reconciler.cli.verbs.adopt",
+        "export": "reconciler.cli.verbs.export",
         "orphans": "reconciler.cli.verbs.orphans",
+        "orphans resolve": "reconciler.cli.verbs.orphans_resolve",
+        "history": "reconciler.cli.verbs.history",
+        "deliveries list": "reconciler.cli.verbs.deliveries_list",
+        "deliveries show": "reconciler.cli.verbs.deliveries_show",
+        "deliveries replay": "reconciler.cli.verbs.deliveries_replay",
+        "deliveries dead": "reconciler.cli.verbs.deliveries_dead",
+        "deliveries retry": "reconciler.cli.verbs.deliveries_retry",
+        "send": "reconciler.cli.verbs.send",
         "daemon": "reconciler.cli.verbs.daemon",
+        "ingress": "reconciler.cli.verbs.ingress",
         "init": "reconciler.cli.verbs.init",
         "fmt": "reconciler.cli.verbs.fmt",
         "completion": "reconciler.cli.verbs.completion",
@@ -58,8 +72,19 @@ MODULES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+NAMED = frozenset(verb.partition(" ")[0] for verb in MODULES) - {"pass", "plan"}
+"""The first words of all verbs but the two that are asked for most: only these need `entries`."""
+
+_ANEW: Mapping[str, str] = MappingProxyType(
+    {"pass": "reconciler.cli.verbs.passing_anew", "plan": "reconciler.cli.verbs.planning_anew"}
+)
+"""Modules behind those of verbs that may have an answer in memory: what they load is the most of a start."""
+
 _EXTRAS: Mapping[str, str] = MappingProxyType({"starlette": "sandbox", "uvicorn": "sandbox"})
 """Packages that come with an extra of the distribution."""
+
+_EXTRA_OF: Mapping[str, str] = MappingProxyType({"ingress": "ingress"})
+"""The extra of a verb that has one of its own."""
 
 
 def load(verb: str) -> Verb:
@@ -68,11 +93,38 @@ def load(verb: str) -> Verb:
         return cast("Verb", importlib.import_module(MODULES[verb]))
     except ModuleNotFoundError as error:
         if extra := _EXTRAS.get((error.name or "").partition(".")[0]):
+            extra = _EXTRA_OF.get(verb, extra)
             message = f"`reconcile {verb}` needs more packages: pip install 'webhook-reconciler[{extra}]'"
             raise ReconcilerError(message) from error
         raise
 
 
+def load_anew(verb: str) -> Verb:
+    """The module that does a verb where nothing is remembered."""
+    return cast("Verb", importlib.import_module(_ANEW[verb]))
+
+
+def entries() -> Any:
+    """`cli.entries_all`: every verb but the pass and its plan."""
+    return importlib.import_module("reconciler.cli.entries_all")
+
+
+def plan_markdown(plan: Plan, listed: Mapping[str, int]) -> str:
+    """The plan as `render.markdown` writes it; that knows reports as well, and so brings the engine along."""
+    return str(importlib.import_module("reconciler.render.markdown").plan_markdown(plan, listed))
+
+
 def now() -> float:
     """The time in UNIX seconds; few commands ask, and the system's clock brings its event loop along."""
     return float(importlib.import_module("reconciler.system").SystemClock().now())
+
+
+def realistic() -> Any:
+    """`wiring.realistic.realistic`, which needs the sandbox. Raises `ReconcilerError` where that is not installed."""
+    try:
+        return importlib.import_module("reconciler.wiring.realistic").realistic
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRAS:
+            raise
+        message = "a realistic delivery needs the sandbox: pip install 'webhook-reconciler[sandbox]', or give --payload"
+        raise ReconcilerError(message) from error

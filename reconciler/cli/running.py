@@ -16,15 +16,20 @@ from reconciler.engine.reconciler import Approve
 __all__ = ["carry_out", "inputs_of", "look_up"]
 
 
-def carry_out(work: Callable[[Drain], Awaitable[ExitCode]], output: Output) -> ExitCode:
-    """The exit code of `work`, or that of the signal that asked it to end."""
+def carry_out(
+    work: Callable[[Drain], Awaitable[ExitCode]],
+    output: Output,
+    new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> ExitCode:
+    """The exit code of `work`, or that of the signal that asked it to end; in a loop of `new_loop`, where given."""
 
     async def main() -> ExitCode:
         with draining(output) as drain:
             code = await work(drain)
             return exits.of_signal(drain.signal) if drain.signal else code
 
-    return asyncio.run(main())
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(main())
 
 
 def look_up(work: Callable[[], Awaitable[ExitCode]], output: Output) -> ExitCode:

@@ -12,7 +12,10 @@ from reconciler.render.painter import Painter, Style, clean, columns, counted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypeCard:
-    """What one type can do. `renew_before` is in seconds, 0 where webhooks do not end by themselves."""
+    """What one type can do. `renew_before` is in seconds, 0 where webhooks do not end by themselves.
+
+    `recovery` is how missed deliveries are had (`redeliver`, `inject`, empty), `horizon` for how many seconds back.
+    """
 
     name: str
     title: str
@@ -24,6 +27,8 @@ class TypeCard:
     options: Mapping[str, str]
     slot: bool
     renew_before: float
+    recovery: str = ""
+    horizon: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +110,7 @@ def _type_json(kind: TypeCard) -> dict[str, Json]:
         "in_place": list(kind.in_place),
         "slot": kind.slot,
         "renew_before": kind.renew_before or None,
+        "recovery": {"way": kind.recovery, "horizon": kind.horizon} if kind.recovery else None,
         "events": dict(kind.events),
         "any_event": kind.any_event,
         "wildcard": kind.wildcard or None,
@@ -143,6 +149,13 @@ def _lease(kind: TypeCard) -> str:
     return f"renewed {shown} before its end"
 
 
+def _recovery(kind: TypeCard) -> str:
+    if not kind.recovery:
+        return "-"
+    days = kind.horizon / (24 * 3600)
+    return f"{'sent again' if kind.recovery == 'redeliver' else 'taken from its log'}, {days:.3g} days back"
+
+
 def _facts(card: ProviderCard) -> list[tuple[str, str]]:
     rows = [
         ("definition", "comes with the package" if card.builtin else "the project's own"),
@@ -163,6 +176,7 @@ def _abilities(kind: TypeCard) -> list[tuple[str, str]]:
         ("changed in place", _in_place(kind)),
         ("removed", "deleted" if "delete" in kind.operations else "kept as a tombstone, refused here"),
         ("lease", _lease(kind)),
+        ("missed deliveries", _recovery(kind)),
         ("room", "one webhook per resource" if kind.slot else "many webhooks per resource"),
         ("events", f"{events}; {kind.wildcard} means all" if kind.wildcard else events),
     ]

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 
+from reconciler.core.adopting import NEW_ID
 from reconciler.core.diff import Change
 from reconciler.core.model import Json, canonical_json
 from reconciler.core.plan import Action, Step
+from reconciler.core.shown_url import shown_url
 
 _EVENTS_SHOWN = 8
 _ID_LENGTH = 36
+_ID_SHOWN = 8
+_OURS = re.compile(rf"/webhooks/[a-z0-9][a-z0-9_-]*/([0-9a-f-]{{{_ID_LENGTH}}}|{re.escape(NEW_ID)})$")
 _ORIGIN = 2
 """Slashes in a URL that has no path: `https://host`."""
 
@@ -25,6 +30,11 @@ def described(step: Step) -> str:
     if step.surplus:
         words.append(f"{len(step.surplus)} surplus at the provider removed")
     return "; ".join(words) or "-"
+
+
+def differences_text(changes: Iterable[Change]) -> str:
+    """Changes alone, in the same words; empty where there is nothing to tell."""
+    return "; ".join(_differences(changes))
 
 
 def place(step: Step) -> str:
@@ -44,9 +54,16 @@ def set_difference(before: Iterable[str], after: Iterable[str]) -> str:
 
 
 def short_url(url: str) -> str:
-    """An ingress URL with 8 characters of its id: whole, it may be all that a caller needs to know."""
+    """An ingress URL with 8 characters of its id: whole, it may be all that a caller needs to know.
+
+    Of anybody else's URL only what cannot be a token.
+    """
+    return _with_short_id(url) if _OURS.search(url) else shown_url(url)
+
+
+def _with_short_id(url: str) -> str:
     head, slash, tail = url.rpartition("/")
-    return f"{head}{slash}{tail[:8]}..." if len(tail) == _ID_LENGTH else url
+    return f"{head}{slash}{tail[:_ID_SHOWN]}..." if len(tail) == _ID_LENGTH else url
 
 
 def _fresh(step: Step) -> Iterable[str]:
@@ -77,10 +94,12 @@ def _differences(changes: Iterable[Change]) -> Iterable[str]:
 
 def _moved(before: str, after: str) -> str:
     """A URL that moved: the part that differs, where the rest says no more."""
+    if not _OURS.search(before):
+        return f"url {shown_url(before)} -> {_with_short_id(after)}"
     old, new = before, after
     while old.count("/") > _ORIGIN and new.count("/") > _ORIGIN and old.rpartition("/")[2] == new.rpartition("/")[2]:
         old, new = old.rpartition("/")[0], new.rpartition("/")[0]
-    return f"url {short_url(old)} -> {short_url(new)}"
+    return f"url {_with_short_id(old)} -> {_with_short_id(new)}"
 
 
 def _dispatch(change: Change, *, routing_only: bool) -> str:

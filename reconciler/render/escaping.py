@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 
@@ -11,6 +10,9 @@ MAX_SHOWN = 300
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _BACKTICKS = re.compile(r"`+")
+_MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
+"""As `html.escape` has it, which brings a table of all entities along."""
+
 _PUNCTUATION = re.compile(r"[^\w ]", re.ASCII)
 
 
@@ -38,12 +40,12 @@ def code_cell(text: str, limit: int = MAX_SHOWN) -> str:
 
 def html_code(text: str, limit: int = MAX_SHOWN) -> str:
     """A `code` element for a line of HTML, where Markdown is not read."""
-    return f"<code>{html.escape(visible(text, limit))}</code>"
+    return f"<code>{visible(text, limit).translate(_MARKUP)}</code>"
 
 
 def xml_text(text: str, limit: int = MAX_SHOWN) -> str:
     """Character data or an attribute's value in XML."""
-    return html.escape(visible(text, limit))
+    return visible(text, limit).translate(_MARKUP)
 
 
 def mermaid_text(text: str, limit: int = MAX_SHOWN) -> str:

@@ -208,7 +208,8 @@ def _now_lines(told: Explanation) -> list[str]:
     lines = [f"{step.action} ({step.reason}): {described(step)}", f"({source})"]
     lines += [f"{remark(step.action)}: {step.way_out}"] if step.way_out else []
     lines += [
-        f"held back by the guard {refusal.guard}: {refusal.message}; {refusal.flag} lets it pass"
+        f"held back by the guard {refusal.guard}: {refusal.message}"
+        + (f"; {refusal.flag} lets it pass" if refusal.flag else "; no flag lets it pass")
         for refusal in told.refusals
     ]
     return [clean(line) for line in lines]

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from reconciler.core.diff import relations_document
 from reconciler.core.model import Json, Orphan, Phase, Recorded
 from reconciler.core.plan import Action, Plan
-from reconciler.render.changes import short_url
 from reconciler.render.painter import Painter, Style, clean, columns, counted
 from reconciler.render.plan_text import summary_line
 
@@ -146,43 +145,6 @@ def urls_json(pasted: Sequence[Pasted]) -> dict[str, Json]:
             | ({"secret": item.secret} if item.secret else {})
             for item in pasted
         ]
-    }
-
-
-def orphans_text(orphans: Sequence[Orphan], painter: Painter) -> str:
-    """What was left at the providers, and why."""
-    if not orphans:
-        return "No orphans."
-    lines = []
-    for orphan in orphans:
-        lines.append(painter.paint(clean(orphan.address), Style.STRONG))
-        where = orphan.remote_id or "unknown; look for the URL"
-        lines.append(f"    at the provider  {clean(where)}")
-        lines.append(f"    url              {short_url(orphan.url)}")
-        lines.append(f"    since            {_moment(orphan.created_at)}")
-        lines.append(f"    reason           {clean(orphan.reason)}")
-    return "\n".join([*lines, counted(len(orphans), "orphan")])
-
-
-def orphans_json(orphans: Sequence[Orphan]) -> dict[str, Json]:
-    """The same as JSON values."""
-    return {"orphans": [orphan_document(orphan) for orphan in orphans]}
-
-
-def orphan_document(orphan: Orphan) -> dict[str, Json]:
-    """One orphan as JSON values."""
-    return {
-        "id": orphan.id,
-        "webhook_id": orphan.webhook_id,
-        "address": orphan.address,
-        "provider": orphan.group.provider,
-        "type": orphan.group.type,
-        "resource": orphan.group.resource,
-        "credentials": orphan.group.credentials,
-        "remote_id": orphan.remote_id or None,
-        "url": orphan.url,
-        "reason": orphan.reason,
-        "created_at": _moment(orphan.created_at),
     }
 
 

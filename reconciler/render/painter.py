@@ -54,6 +54,6 @@ def columns(rows: Iterable[Sequence[str]], widest: int = 60) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip() for row in table]
 
 
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: `1 webhook`, `2 webhooks`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: `1 webhook`, `2 webhooks`; `plural` where that is more than an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"

@@ -66,6 +66,8 @@ def summary_line(plan: Plan) -> str:
         if plan.held:
             held = counted(len(plan.held), "webhook")
             return f"Nothing planned: {held} could not be looked at, {plan.in_sync} in sync."
+        if plan.options.adopt:
+            return "Nothing to adopt: no object was found that is not bound already."
         return f"In sync: {counted(plan.in_sync, 'webhook')}, nothing to do."
     counts = Counter(step.action for step in plan.steps)
     words = ", ".join(f"{counts[action]} {action}" for action in Action if counts[action])
@@ -98,4 +100,5 @@ def remark(action: Action) -> str:
 def _refusal(refusal: Refusal, painter: Painter) -> Iterable[str]:
     yield painter.paint(clean(f"! guard {refusal.guard}: {refusal.message}"), Style.BAD)
     yield f"{_INDENT}held back: {clean(', '.join(sorted(refusal.addresses)))}"
-    yield f"{_INDENT}way out: if this is meant, add {clean(refusal.flag)}"
+    if refusal.flag:
+        yield f"{_INDENT}way out: if this is meant, add {clean(refusal.flag)}"

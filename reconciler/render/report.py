@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from reconciler.core.model import Json
+from reconciler.core.model import Catalogue, Json
 from reconciler.core.plan import Action, document, shown_id
 from reconciler.engine.reconciler import Report
 from reconciler.engine.unit import Outcome, Result
-from reconciler.render.listings import orphan_document
+from reconciler.render.confidential import url_is_secret
+from reconciler.render.leftovers import orphan_document
 from reconciler.render.painter import Painter, Style, clean, columns, counted
 from reconciler.render.plan_text import SYMBOLS
 
@@ -42,7 +43,7 @@ def report_text(report: Report, painter: Painter) -> str:
     return "\n".join(lines)
 
 
-def report_json(report: Report) -> dict[str, Json]:
+def report_json(report: Report, catalogue: Catalogue) -> dict[str, Json]:
     """Plan, outcomes and orphans as JSON values."""
     counts = Counter(outcome.result for outcome in report.applied.outcomes)
     return {
@@ -58,7 +59,10 @@ def report_json(report: Report) -> dict[str, Json]:
             }
             for outcome in report.applied.outcomes
         ],
-        "orphans": [orphan_document(orphan) for orphan in report.orphans],
+        "orphans": [
+            orphan_document(orphan, secret_url=url_is_secret(catalogue, orphan.group.provider))
+            for orphan in report.orphans
+        ],
     }
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from reconciler.core.model import Json, Orphan, Recorded
 from reconciler.core.ports import Lease
-from reconciler.render.listings import orphan_document, webhook_json
+from reconciler.render.leftovers import orphan_document
+from reconciler.render.listings import webhook_json
+from reconciler.render.moments import moment
 from reconciler.render.painter import Painter, Style, columns, counted
 
 
@@ -46,7 +47,7 @@ def state_json(listed: Sequence[Listed], orphans: Sequence[Orphan]) -> dict[str,
             }
             for item in listed
         ],
-        "orphans": [orphan_document(orphan) for orphan in orphans],
+        "orphans": [orphan_document(orphan, secret_url=False) for orphan in orphans],
     }
 
 
@@ -72,8 +73,3 @@ def lease_json(scope: str, lease: Lease | None, *, freed: bool) -> dict[str, Jso
         "expires_at": moment(lease.expires_at) if lease else None,
         "freed": freed,
     }
-
-
-def moment(seconds: float) -> str:
-    """A time in UTC, as in ISO 8601."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -79,6 +79,12 @@ class Project:
     origin: str
     sandbox: Sandbox
     environment: dict[str, str] = field(default_factory=lambda: dict(CANARIES))
+    ahead: float = 0.0
+    """How many seconds the command's clock is ahead of the machine's."""
+
+    def now(self) -> float:
+        """The time as the command sees it."""
+        return SystemClock().now() + self.ahead
 
     def write(self, name: str, text: str) -> None:
         """Write a file of the project."""
@@ -102,9 +108,7 @@ class Project:
 
     def _run(self, arguments: tuple[str, ...], stdin: io.StringIO, stderr: io.StringIO) -> Outcome:
         stdout = io.StringIO()
-        streams = Streams(
-            stdin=stdin, stdout=stdout, stderr=stderr, environment=self.environment, now=SystemClock().now
-        )
+        streams = Streams(stdin=stdin, stdout=stdout, stderr=stderr, environment=self.environment, now=self.now)
         code = run(["-C", str(self.root), *arguments], streams)
         return Outcome(int(code), stdout.getvalue(), stderr.getvalue())
 

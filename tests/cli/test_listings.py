@@ -142,7 +142,7 @@ def test_the_sandbox_fires_and_tells(project: Project) -> None:
     assert "not delivered: " in shown.out
     assert shown.out.endswith("1 webhook subscribed.\n")
     told = project.run("sandbox", "requests", *url, "--format", "json").document["requests"]
-    assert {request["path"] for request in told} == {"/github/repos/acme/api/hooks"}
+    assert {request["path"] for request in told} == {"/github/user", "/github/repos/acme/api/hooks"}
     assert "POST  /github/repos/acme/api/hooks" in project.run("sandbox", "requests", *url).out
     assert project.run("sandbox", "requests", "--provider", "stripe", *url).out == "0 requests\n"
     assert project.run("sandbox", "fire", "github", "no_such_event", *url).code != 0

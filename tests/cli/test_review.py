@@ -22,6 +22,8 @@ from tests.docs.pages import blocks
 from tests.render.xml import parsed
 
 ADDRESS = "github/repo/acme/api@acme-github"
+TRIED = len(CASES) - 1
+"""All but the one that is about missed deliveries: nobody can tell a stand-in of somebody's to miss one."""
 
 
 def save(project: Project, *arguments: str) -> Path:
@@ -440,7 +442,7 @@ def test_a_definition_is_tried_against_a_stand_in_made_from_it(project: Project)
     done = project.run("providers", "test", str(project.root / "forge.yaml"))
     assert done.code == 0, done.out
     assert "forge: the definition is valid." in done.out
-    assert done.out.splitlines()[-1] == f"{len(CASES)} promises kept, 0 broken."
+    assert done.out.splitlines()[-1] == f"{TRIED} promises kept, 0 broken."
     assert "the stand-in puts them where the definition looks" in done.out
     told = project.run("providers", "test", str(project.root / "forge.yaml"), "--format", "json").document
     assert told["kept"] is True
@@ -547,7 +549,7 @@ def test_a_stand_in_of_ones_own_is_called_over_http(project: Project) -> None:
     root = f"{project.origin}/stripe/v1"
     done = project.run("providers", "test", file, "--api-url", root, "--token", "env/STRIPE_TOKEN")
     assert done.code == 0, done.out
-    assert done.out.endswith(f"{len(CASES)} promises kept, 0 broken.\n")
+    assert done.out.endswith(f"{TRIED} promises kept, 0 broken.\n")
     assert "the stand-in puts them" not in done.out
     assert CANARIES["STRIPE_TOKEN"] not in done.out + done.err
     for url in ("https://api.github.com", "http://127.0.0.1.evil.example", "file:///etc", "x"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,18 +14,20 @@ import typer
 from reconciler.cli import lazy
 from reconciler.cli.app import build, parse
 from reconciler.cli.flags import CommonFlags
+from reconciler.cli.usage import usage_text
 from tests.cli.support import process_environment
 
 HEAVY = ("pydantic", "sqlalchemy", "httpx2", "httpx", "jsonschema", "alembic", "cryptography", "apscheduler", "yaml")
 HEAVY += ("starlette", "uvicorn", "rich")
 
-VERBS = ["plan", "validate", "status", "show", "urls", "schema", "ping", "renew", "orphans", "daemon"]
-VERBS += ["apply", "explain", "diagram", "init", "fmt", "completion", "forget", "unlock"]
-VERBS += ["providers", "sandbox", "state", "key", "scope", "db"]
+VERBS = ["plan", "validate", "status", "show", "urls", "schema", "ping", "renew", "history", "daemon"]
+VERBS += ["ingress", "send", "apply", "explain", "diagram", "drift", "adopt", "export", "recover"]
+VERBS += ["init", "fmt", "completion", "forget", "unlock"]
+VERBS += ["providers", "orphans", "sandbox", "deliveries", "state", "key", "scope", "db"]
 
 QUICKSTART = Path(__file__).resolve().parents[2] / "examples" / "quickstart"
 
-FAMILIES = {"state", "key", "scope", "db"}
+FAMILIES = {"deliveries", "state", "key", "scope", "db"}
 """Words that do nothing without the verb behind them."""
 
 
@@ -121,6 +125,26 @@ def test_flags_reach_verbs_of_verbs() -> None:
     flags = parse(["-v", "sandbox", "--log-format", "json", "fire", "github", "push"])
     assert isinstance(flags, CommonFlags)
     assert (flags.verb, flags.verbose, flags.log_format) == ("sandbox fire", 1, "json")
+
+
+@pytest.mark.parametrize("verb", [[], *every_verb()], ids=" ".join)
+def test_a_verb_is_parsed_without_the_others(verb: list[str]) -> None:
+    """Only the verbs that are spoken of are prepared, and yet every flag, value and mistake counts as ever."""
+    for arguments in (verb, ["-v", *verb, "-C", "plan"], [*verb, "key", "state"], [*verb, "--no-such-flag"]):
+        assert outcome(partial(parse, arguments)) == outcome(partial(whole, arguments))
+
+
+def whole(words: list[str]) -> object:
+    """What the whole command line makes of the words."""
+    return typer.main.get_command(build()).main(args=words, prog_name="reconcile", standalone_mode=False)
+
+
+def outcome(work: Callable[[], object]) -> object:
+    """What came of it: flags, or a usage error in its words."""
+    try:
+        return work()
+    except typer.TyperException as error:
+        return usage_text(error, "reconcile")
 
 
 def test_a_plan_takes_the_flags_of_a_pass() -> None:

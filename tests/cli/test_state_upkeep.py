@@ -11,6 +11,7 @@ import pytest
 from reconciler.core.model import Secret
 from reconciler.engine.leasing import LEASE_SECONDS
 from reconciler.store.keys import KeySource, load
+from reconciler.store.tables import METADATA
 from tests.cli.state_support import fill, hold, in_sync, run, state
 from tests.cli.support import Project, project_file
 
@@ -158,11 +159,17 @@ def test_a_project_that_moved_takes_its_scope_along(filled: Project, tmp_path: P
     assert filled.run("plan").code == 3
 
 
+FIRST = {"meta", "scopes", "base_urls", "webhooks", "relations", "secrets", "orphans"}
+"""The tables of the first schema."""
+
+
 def old_schema(project: Project) -> None:
     """The state as the first version made it."""
     connection = sqlite3.connect(state(project))
     with connection:
-        connection.execute("DROP TABLE applied_plans")
+        for table in reversed(METADATA.sorted_tables):
+            if table.name not in FIRST:
+                connection.execute(f"DROP TABLE {table.name}")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     connection.close()
 

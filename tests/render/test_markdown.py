@@ -15,7 +15,8 @@ from reconciler.engine.applying import Applied
 from reconciler.engine.reconciler import Report
 from reconciler.engine.unit import Outcome, Result
 from reconciler.render.calls import Calls, needed_calls
-from reconciler.render.markdown import LIMIT, plan_markdown, report_markdown
+from reconciler.render.markdown import plan_markdown, report_markdown
+from reconciler.render.paper import LIMIT
 from tests.render import samples
 from tests.render.test_escaping import HOSTILE
 

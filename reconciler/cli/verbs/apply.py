@@ -9,13 +9,14 @@ from reconciler.cli.exits import ExitCode
 from reconciler.cli.flags import ReviewFormat
 from reconciler.cli.flags_review import ApplyFlags
 from reconciler.cli.output import Output
-from reconciler.cli.reviewing import show_report
+from reconciler.cli.reviewing import Looked, show_report
 from reconciler.cli.running import carry_out, inputs_of
 from reconciler.core.plan import Plan
 from reconciler.daemon.draining import Drain, drained
 from reconciler.engine.reconciler import Approve, Report
 from reconciler.engine.unit import Result
 from reconciler.render.plan_text import plan_text
+from reconciler.wiring.content_cache import known_content
 from reconciler.wiring.loading import load
 from reconciler.wiring.plan_files import SavedPlan, read_plan
 from reconciler.wiring.progress import ListTally
@@ -29,7 +30,7 @@ def run(flags: ApplyFlags, output: Output) -> ExitCode:
 
 async def _apply(flags: ApplyFlags, output: Output, drain: Drain) -> ExitCode:
     saved = read_plan(flags.plan)
-    loaded, tally = load(inputs_of(flags, output)), ListTally(output)
+    loaded, tally = load(inputs_of(flags, output), known_content), ListTally(output)
     saved.require_scope(loaded.project.scope)
     async with writing(loaded, tally, flags.lock_timeout) as session:
         approval = _Approval(saved, session, flags, output)
@@ -44,7 +45,7 @@ async def _apply(flags: ApplyFlags, output: Output, drain: Drain) -> ExitCode:
         return ExitCode.DONE
     saved.require_same(report.plan)
     approval.show(report.plan)
-    show_report(report, flags.format, tally.listed, output)
+    show_report(report, flags.format, Looked(session.scope.catalogue, tally.listed), output)
     complete = len(report.applied.having(Result.DONE)) == len(report.applied.outcomes)
     return exits.of_applied(report.plan, complete=complete)
 

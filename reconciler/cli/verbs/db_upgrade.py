@@ -14,15 +14,14 @@ def run(flags: DbUpgradeFlags, output: Output) -> ExitCode:
     """Migrate it, after a backup; nothing happens where it is up to date."""
     done = upgraded(inputs_of(flags, output))
     document = {
-        "state": str(done.state),
+        "state": done.state,
         "before": done.before,
         "after": done.after,
         "backup": str(done.backup) if done.backup else None,
     }
     text = f"{done.state} has the schema {done.after} already: nothing to do."
-    if done.backup:
-        text = (
-            f"Migrated {done.state} from the schema {done.before} to {done.after}; {done.backup} is as it was before."
-        )
+    if done.done:
+        text = f"Migrated {done.state} from the schema {done.before} to {done.after}"
+        text += f"; {done.backup} is as it was before." if done.backup else "."
     tell(flags, output, text, document)
     return ExitCode.DONE

@@ -6,14 +6,13 @@ from reconciler.cli.exits import ExitCode
 from reconciler.cli.flags import Format, OrphansFlags
 from reconciler.cli.inputs import inputs_of
 from reconciler.cli.output import Output
-from reconciler.render.listings import orphans_json, orphans_text
-from reconciler.wiring.records import recorded_in
+from reconciler.render.leftovers import orphans_json, orphans_text
+from reconciler.wiring.leftovers import leftovers_of
 
 
 def run(flags: OrphansFlags, output: Output) -> ExitCode:
-    """List them."""
-    with recorded_in(inputs_of(flags, output), output) as records:
-        orphans = records.orphans()
+    """List them, with all that is known."""
+    orphans = leftovers_of(inputs_of(flags, output), output)
     if flags.format is Format.JSON:
         output.document(orphans_json(orphans))
     else:

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from reconciler.cli import exits
+from reconciler.cli import lazy
 from reconciler.cli.exits import ExitCode
 from reconciler.cli.flags import PlanFlags
+from reconciler.cli.inputs import inputs_of
 from reconciler.cli.output import Output
-from reconciler.cli.reviewing import apply_command, save, serial_of, show_plan
-from reconciler.cli.running import inputs_of, look_up
-from reconciler.wiring.loading import load
-from reconciler.wiring.progress import ListTally
-from reconciler.wiring.session import reading
+from reconciler.cli.showing import Planned, tell
+from reconciler.wiring.announcing import announce_records
+from reconciler.wiring.verdicts import recall
 
 
 def run(flags: PlanFlags, output: Output) -> ExitCode:
-    """Show the plan. Nothing is written but the file that was asked for; nothing is locked, made or migrated."""
+    """Show the plan: the one that is remembered where it is sure to hold still, else made anew.
 
-    async def work() -> ExitCode:
-        loaded, tally = load(inputs_of(flags, output)), ListTally(output)
-        async with reading(loaded, tally) as session:
-            plan = await session.reconciler.plan(session.desired, flags.options())
-            serial = await serial_of(session)
-        show_plan(plan, flags.format, serial, tally.listed, output)
-        save(plan, flags.out, serial, output, apply_command(flags))
-        code = exits.of_plan(plan)
-        return code if flags.detailed_exitcode else exits.plain(code)
-
-    return look_up(work, output)
+    Nothing is written but the file that was asked for, and a cache beside a state that is there.
+    """
+    # The steps on the way to a plan are told to those who ask for more logs, so these are taken then.
+    verdict = None if output.verbose else recall(inputs_of(flags, output), flags.options(), output.streams.now())
+    if verdict is None:
+        return lazy.load_anew("plan").run(flags, output)
+    announce_records(verdict.location, verdict.records, verdict.plan.scope, output)
+    return tell(Planned(plan=verdict.plan, serial=verdict.serial, orphans=verdict.orphans, listed={}), flags, output)

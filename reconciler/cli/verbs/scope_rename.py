@@ -8,7 +8,9 @@ from reconciler.cli.exits import ExitCode
 from reconciler.cli.flags_state import ScopeRenameFlags
 from reconciler.cli.keeping import Approval, Approve, open_up, tell
 from reconciler.cli.output import Output
+from reconciler.core.diff import Change
 from reconciler.core.errors import BlockedError, ConfigError, Problem
+from reconciler.core.ports import Entry
 from reconciler.render.painter import counted
 from reconciler.wiring.keeping import Opened, leased, require_scope
 
@@ -24,6 +26,7 @@ def run(flags: ScopeRenameFlags, output: Output) -> ExitCode:
             was = f"scope {flags.old} ({counted(number, 'record')}, bound to {bound or 'no project yet'})"
             if not await approve(f"The {was} becomes {flags.new}, bound to {opened.binding}. Go on?"):
                 return ExitCode.ERROR
+            await asyncio.to_thread(opened.store.write, old.check(), (), [_entry(flags, opened, bound)])
             await asyncio.to_thread(opened.store.rename_scope, old.check(), new.check(), opened.binding)
         document = {"before": flags.old, "scope": flags.new, "bound_before": bound or None, "binding": opened.binding}
         text = f"The {was} is {flags.new} now, bound to {opened.binding}."
@@ -31,6 +34,12 @@ def run(flags: ScopeRenameFlags, output: Output) -> ExitCode:
         return ExitCode.DONE
 
     return open_up(flags, output, Approval(flags.yes, output), work)
+
+
+def _entry(flags: ScopeRenameFlags, opened: Opened, bound: str) -> Entry:
+    """The line of the audit log, which moves along with all that the scope holds."""
+    changes = [Change("scope", flags.old, flags.new), Change("binding", bound or None, opened.binding)]
+    return opened.scribe.done("rename", "", "", *(change for change in changes if change.before != change.after))
 
 
 def _check(flags: ScopeRenameFlags, opened: Opened) -> None:

@@ -9,6 +9,7 @@ from reconciler.cli.exits import ExitCode
 from reconciler.cli.flags_state import StateMvFlags
 from reconciler.cli.keeping import Approve, always, keep, tell
 from reconciler.cli.output import Output
+from reconciler.core.diff import Change
 from reconciler.core.model import Phase
 from reconciler.core.ports import Write
 from reconciler.daemon.draining import Drain
@@ -28,8 +29,9 @@ def run(flags: StateMvFlags, output: Output) -> ExitCode:
             after = replace(after, updated_at=opened.clock.now())
         if not await approve(""):
             return ExitCode.DONE
-        await asyncio.to_thread(opened.store.write, kept.lease, [Write(record=after)])
         before, now = records.address(record), records.address(after)
+        entry = opened.scribe.done("move", now, record.id, Change("address", before, now))
+        await asyncio.to_thread(opened.store.write, kept.lease, [Write(record=after)], [entry])
         text = f"{before} is {now} now; its id, URL, secret and object at the provider stay."
         tell(flags, output, text, {"id": record.id, "before": before, "address": now})
         return ExitCode.DONE

@@ -36,11 +36,13 @@ async def remove(
     left = _left(item, records)
     if not await approve(f"Remove {address} ({phase_of(item)}, id {item.id}) from the state? {left} Remove it?"):
         return ExitCode.ERROR
-    store = kept.opened.store
+    store, scribe = kept.opened.store, kept.opened.scribe
     if isinstance(item, Orphan):
-        await asyncio.to_thread(store.remove_orphan, kept.lease, item.id)
+        await asyncio.to_thread(
+            store.remove_orphan, kept.lease, item.id, [scribe.done("forget", address, item.webhook_id)]
+        )
     else:
-        await asyncio.to_thread(store.delete, kept.lease, item.id)
+        await asyncio.to_thread(store.delete, kept.lease, item.id, (), [scribe.done("forget", address, item.id)])
     document = {"address": address, "id": item.id, "phase": phase_of(item), "left_at_provider": item.remote_id or None}
     tell(flags, output, f"Removed {address} ({phase_of(item)}) from the state. {left}", document)
     return ExitCode.DONE

@@ -11,7 +11,8 @@ from reconciler.cli.output import Output
 from reconciler.core.errors import LockedError
 from reconciler.core.ports import Lease
 from reconciler.engine.leasing import LEASE_SECONDS
-from reconciler.render.state import lease_json, moment
+from reconciler.render.moments import moment
+from reconciler.render.state import lease_json
 from reconciler.wiring.keeping import Opened
 
 

@@ -1,0 +1,66 @@
+"""`reconcile ingress`: receive deliveries until a signal comes."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from reconciler.cli.exits import ExitCode
+from reconciler.cli.flags_ingress import IngressFlags
+from reconciler.cli.output import Output
+from reconciler.cli.running import carry_out, inputs_of
+from reconciler.core.errors import ConfigError, Problem
+from reconciler.daemon.draining import Drain
+from reconciler.ingress.app import Ingress, app
+from reconciler.ingress.limits import Limits
+from reconciler.ingress.measuring import metrics
+from reconciler.ingress.serving import fast_loop, served
+from reconciler.wiring.dispatching import dispatching
+from reconciler.wiring.ingress import open_ingress
+
+
+def run(flags: IngressFlags, output: Output) -> ExitCode:
+    """Serve until SIGINT or SIGTERM; then take nothing new, store and acknowledge what is in flight."""
+
+    async def serve(drain: Drain) -> ExitCode:
+        async with AsyncExitStack() as stack:
+            opened = await stack.enter_async_context(open_ingress(inputs_of(flags, output), output, _also(flags)))
+            prefix = opened.prefix if flags.prefix is None else _checked(flags.prefix)
+            handing = dispatching(opened, _also(flags), output.streams.stdout)
+            dispatches = await stack.enter_async_context(handing)
+            ingress = app(opened.ports(dispatches.wake, dispatches.ordered), _limits(flags), prefix)
+            stack.push_async_callback(ingress.aclose)
+            await _listen(ingress, prefix, flags, output, stack)
+            await drain.wait()
+            ingress.drain()
+        return ExitCode.DONE
+
+    return carry_out(serve, output, fast_loop)
+
+
+async def _listen(ingress: Ingress, prefix: str, flags: IngressFlags, output: Output, stack: AsyncExitStack) -> None:
+    if flags.metrics_port is not None:
+        counted = await stack.enter_async_context(
+            served(metrics(ingress.counters), flags.metrics_host, flags.metrics_port)
+        )
+        output("ingress_metrics", message=f"metrics at {counted.origin}/metrics", url=f"{counted.origin}/metrics")
+    main = await stack.enter_async_context(served(ingress, flags.host, flags.port))
+    ingress.counters.gauge("ingress_connections", "Connections that are open.", lambda: len(main.watch))
+    ingress.counters.gauge("ingress_connections_refused", "Connections hung up on.", lambda: main.watch.refused)
+    output("ingress_ready", message=f"ingress ready at {main.origin}{prefix}/webhooks/...", url=main.origin)
+
+
+def _limits(flags: IngressFlags) -> Limits:
+    return Limits(rate=flags.rate, burst=4 * flags.rate, trusted_hops=flags.trusted_hops)
+
+
+def _also(flags: IngressFlags) -> tuple[str, ...]:
+    return tuple(flags.also_scope or ())
+
+
+def _checked(prefix: str) -> str:
+    """The prefix without a slash at its end. Raises `ConfigError` for what is no path."""
+    path = prefix.rstrip("/")
+    if path and (not path.startswith("/") or "?" in path or "%" in path or "//" in path):
+        message = f"--prefix {prefix!r} is no path such as /hooks"
+        raise ConfigError((Problem("prefix", message),))
+    return path
