@@ -27,7 +27,16 @@ WIDTH = 100
 """Columns of a verb's help, whatever the terminal."""
 
 FILE_MODELS: Mapping[str, tuple[type[BaseModel], ...]] = {
-    "Project file": (models.ProjectFile, models.CredentialsSpec, models.DefaultsSpec, models.GuardsSpec),
+    "Project file": (
+        models.ProjectFile,
+        models.CredentialsSpec,
+        models.DefaultsSpec,
+        models.GuardsSpec,
+        models.TargetSpec,
+        models.HttpTargetSpec,
+        models.LogTargetSpec,
+        models.RetrySpec,
+    ),
     "Manifest": (models.Manifest, models.TriggerSpec),
 }
 
@@ -165,7 +174,9 @@ def _providers() -> Iterator[str]:
     yield "[provider-format.md](../provider-format.md); the words are those of [the index](../index.md#words)."
     yield from ("", "## What each can do", "")
     rows = [row for definition in definitions.values() for row in _matrix(definition)]
-    yield from _table(("provider", "type", "registered", *OPERATIONS, "secret", "proof", "lease"), rows)
+    yield from _table(
+        ("provider", "type", "registered", *OPERATIONS, "secret", "proof", "lease", "missed deliveries"), rows
+    )
     yield ""
     yield "Without `update`, a change is a replace. Without `list`, a doubtful webhook becomes an orphan, and drift is"
     yield "not seen. Without `delete`, a prune leaves the webhook at the vendor, and its deliveries are refused."
@@ -176,6 +187,7 @@ def _providers() -> Iterator[str]:
 def _matrix(definition: Definition) -> Iterator[tuple[str, ...]]:
     for name, kind in definition.types.items():
         operations = definition.operations_of(name)
+        recover = definition.recover_of(name)
         lease = getattr(kind, "lease", None) or getattr(definition.lifecycle, "lease", None)
         yield (
             f"[{definition.name}](#{definition.name})",
@@ -185,6 +197,7 @@ def _matrix(definition: Definition) -> Iterator[tuple[str, ...]]:
             str(definition.secret.origin),
             _proof(definition),
             "yes" if lease else "-",
+            "-" if recover is None else "sent again" if recover.redeliver else "taken from its log",
         )
 
 

@@ -14,10 +14,21 @@ DOCS = ROOT / "docs"
 OURS = ("index", "files", "cli", "library", "sandbox", "provider-format")
 """The pages whose words and blocks are checked."""
 
-STORIES = ("tutorial", "how-to/ci", "how-to/existing-webhooks", "how-to/self-hosted", "how-to/write-a-provider")
+STORIES = (
+    "tutorial",
+    "how-to/ci",
+    "how-to/postgres",
+    "how-to/existing-webhooks",
+    "how-to/drift",
+    "how-to/leftovers",
+    "how-to/dispatch",
+    "how-to/missed-deliveries",
+    "how-to/self-hosted",
+    "how-to/write-a-provider",
+)
 """Pages that are one session from an empty folder to their end: what they show is written and run in its order."""
 
-PROSE = ("concepts", "limits", "how-to/embed")
+PROSE = ("concepts", "limits", "how-to/embed", "how-to/ingress", "ingress-security")
 """Pages that explain; what they show is checked where it stands for a file, and run where it is a program."""
 
 _FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -98,7 +98,7 @@ class Bash:
 
     def _await_listeners(self, text: str) -> None:
         for line in text.splitlines():
-            started = re.search(r"(reconcile sandbox|uvicorn|receiver\.py).* &(\s|$)", line)
+            started = re.search(r"(reconcile sandbox|reconcile ingress|uvicorn|receiver\.py).* &(\s|$)", line)
             if started:
                 port = re.search(r"(?:--port|receiver\.py) (\d+)", line)
                 _await_port(int(self._ports.real(port[1] if port else "8787")))

@@ -57,7 +57,11 @@ def one_pass(arguments: list[str]) -> int:
 def pip(arguments: list[str]) -> int:
     """Installing what the package is called, or the folder that holds it."""
     wanted = [argument for argument in arguments[1:] if not argument.startswith("-")]
-    return 0 if all(re.fullmatch(r"\.|webhook-reconciler(\[sandbox\])?|fastapi", each) for each in wanted) else 2
+    return (
+        0
+        if all(re.fullmatch(r"\.|webhook-reconciler(\[(sandbox|postgres)\])?|fastapi", each) for each in wanted)
+        else 2
+    )
 
 
 def python(arguments: list[str]) -> int:

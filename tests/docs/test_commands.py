@@ -15,6 +15,7 @@ import pytest
 from starlette.requests import Request
 
 from reconciler.documents.compose import compose
+from reconciler.store.postgres import Address
 from reconciler.testing.sandbox import Sandbox
 from tests.cli.support import CANARIES, serving
 from tests.docs.pages import DOCS, ROOT, STORIES, Block, blocks, is_shown, lines
@@ -24,6 +25,8 @@ from tests.docs.test_examples import quickstart
 README = "../README"
 EMBED = "../examples/embed_fastapi/README"
 CONTRIBUTING = "../CONTRIBUTING"
+DATABASE = ("postgresql+psycopg://webhooks@db.acme.dev/webhooks", "postgresql://webhooks@db.acme.dev/webhooks")
+"""The database of the page on PostgreSQL, as it is given and as it is shown."""
 
 TOKENS = {f"SANDBOX_{name}": value for name, value in CANARIES.items()} | {"GITHUB_TOKEN_STAGING": "ghp_staging"}
 
@@ -83,11 +86,26 @@ def project(folder: Path, page: str, script: str = "") -> Iterator[Bash]:
             yield session
 
 
+class Moved(Ports):
+    """A page's database is the test's."""
+
+    def __init__(self, url: str, **given: int) -> None:
+        super().__init__(**given)
+        self._url = url
+
+    def real(self, text: str) -> str:
+        return super().real(text).replace(f"{DATABASE[0]}?sslmode=verify-full", self._url)
+
+    def shown(self, text: str) -> str:
+        return super().shown(text.replace(Address.of(self._url).location, DATABASE[1]))
+
+
 @contextmanager
-def story(name: str, home: Path, folder: Path) -> Iterator[Bash]:
+def story(name: str, home: Path, folder: Path, request: pytest.FixtureRequest) -> Iterator[Bash]:
     """A shell in an empty folder. The pages on pipelines name no `api_url`: an overlay leads them to the sandbox."""
-    if name == "how-to/ci":
-        with reaching("acme-github", home, {}, folder) as (session, _):
+    if name in {"how-to/ci", "how-to/postgres"}:
+        url = request.getfixturevalue("postgres") if name == "how-to/postgres" else ""
+        with reaching("acme-github", home, {}, folder, url) as (session, _):
             yield session
     else:
         with shell(home, folder, Ports(), {}) as session:
@@ -95,10 +113,10 @@ def story(name: str, home: Path, folder: Path) -> Iterator[Bash]:
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_a_story_goes_as_it_is_told(name: str, tmp_path: Path) -> None:
+def test_a_story_goes_as_it_is_told(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """From an empty folder to the end of the page: its files are written, its commands run, its output is printed."""
     (tmp_path / "empty").mkdir()
-    with story(name, tmp_path, tmp_path / "empty") as session:
+    with story(name, tmp_path, tmp_path / "empty", request) as session:
         for block in blocks(name):
             if block.title:
                 session.write(block.title, block.text)
@@ -173,13 +191,17 @@ def test_a_pipeline_does_its_three_jobs(block: Block, tmp_path: Path) -> None:
 
 @contextmanager
 def reaching(
-    credentials: str, home: Path, environment: Mapping[str, str], folder: Path
+    credentials: str, home: Path, environment: Mapping[str, str], folder: Path, database: str = ""
 ) -> Iterator[tuple[Bash, Sandbox]]:
-    """A shell whose projects reach the sandbox in GitHub's place: an overlay gives these credentials its URL."""
+    """A shell whose projects reach the sandbox in GitHub's place: an overlay gives these credentials its URL.
+
+    `database` is a state URL that stands for the page's.
+    """
     with serving() as (origin, sandbox):
         overlay = home / "overlay.yaml"
         overlay.write_text(f"credentials: {{{credentials}: {{provider: github, api_url: {origin}/github}}}}\n")
-        ports = Ports(p8787=int(origin.rpartition(":")[2]))
+        port = int(origin.rpartition(":")[2])
+        ports = Moved(database, p8787=port) if database else Ports(p8787=port)
         with shell(home, folder, ports, environment, str(overlay)) as session:
             yield session, sandbox
 

@@ -22,7 +22,7 @@ from reconciler.core.guard import Limits
 from reconciler.core.plan import Action, Reason
 from reconciler.manifests import models
 from reconciler.providers import answers, definition
-from reconciler.providers.blocks import base, calls, deliveries, resources
+from reconciler.providers.blocks import base, calls, deliveries, proofs, recovery, resources
 from reconciler.render.plan_text import SYMBOLS
 from reconciler.settings.environment import read_settings
 from reconciler.testing.faults import Fault
@@ -50,14 +50,21 @@ BLOCK_MODELS: Mapping[str, type[BaseModel]] = {
     "## 12. `delivery`": deliveries.Delivery,
     "## 13. `lifecycle`": resources.Lifecycle,
     "`lease`:": resources.Lease,
+    "`permission`:": resources.Permission,
+    "`rate`:": resources.Rate,
     "## 14. `limits`": resources.Limits,
     "## 15. `errors`": calls.Errors,
     "A rule:": calls.ErrorRule,
+    "## 17. `recover`": recovery.Recover,
+    "`row`, each a JMESPath:": recovery.LogRow,
+    "`inject`:": recovery.Injection,
 }
 """The model behind each table of keys in provider-format.md, by the line that the table follows."""
 
+PROOFS: tuple[type[BaseModel], ...] = get_args(proofs.Proof)
+
 VARIANTS: Mapping[str, tuple[type[BaseModel], ...]] = {
-    "scheme": (calls.BearerAuth, calls.HeaderAuth, calls.PathAuth, deliveries.HmacVerify, deliveries.TokenVerify),
+    "scheme": (calls.BearerAuth, calls.HeaderAuth, calls.PathAuth, *PROOFS),
     "kind": (calls.SinglePage, calls.LinkPages, calls.CursorPages, calls.NumberedPages, calls.NextUrlPages),
     "from": (
         deliveries.HeaderEventRule,
@@ -246,12 +253,12 @@ def test_roots_controls_orders_and_faults_of_the_sandbox_are_described() -> None
 # -- provider-format.md ------------------------------------------------------------------------------------------------
 
 
-def test_the_sixteen_blocks_stand_in_their_order() -> None:
+def test_the_seventeen_blocks_stand_in_their_order() -> None:
     """As the format's own description lists them; whatever else a definition holds is told before them."""
     shown = [code(title) for title in headings("provider-format") if re.match(r"\d+\. `", title)]
     listed = codes((definition.__doc__ or "").replace("``", "`").partition("have their place")[2])
-    assert len(shown) == 16
-    assert shown == listed[:16]
+    assert len(shown) == 17
+    assert shown == listed[:17]
     before = [code(row["key"]) for row in table_after("provider-format", "## Before the blocks")]
     assert sorted([*shown, *before]) == sorted(definition.Definition.model_fields)
 
@@ -288,8 +295,13 @@ def test_placeholders_and_error_kinds_are_those_of_the_code() -> None:
         for row in table("provider-format", "operation", "placeholders")
     }
     assert shown == {name: set(words) for name, words in definition.WORDS.items()}
+    asked = {
+        code(row["call"]): set(codes(next(text for key, text in row.items() if key.startswith("placeholders"))))
+        for row in table("provider-format", "call")
+    }
+    assert asked == {name: set(words) for name, words in definition.LOG_WORDS.items()}
     kinds = {code(row["kind"]): row["default for"] for row in table("provider-format", "kind", "means")}
-    assert list(kinds) == list(get_args(calls.Kind)) == ["retryable", *map(str, ErrorKind)]
+    assert list(kinds) == list(get_args(calls.Kind)) == ["retryable", "throttled", *map(str, ErrorKind)]
     for kind, statuses in kinds.items():
         for status in re.findall(r"\d+", statuses):
             assert str(answers._default_kind(int(status))) == kind
@@ -297,7 +309,7 @@ def test_placeholders_and_error_kinds_are_those_of_the_code() -> None:
 
 def test_reserved_words_are_those_of_the_code() -> None:
     """Every word that the blocks reserve stands in the table, and no other."""
-    source = "".join(inspect.getsource(module) for module in (base, calls, deliveries, resources))
+    source = "".join(inspect.getsource(module) for module in (base, calls, deliveries, proofs, resources))
     lists = re.findall(r'reserving\("\w+", \(([^)]*)\)', source)
     reserved = sorted(word for words in lists for word in re.findall(r'"(\w+)"', words))
     shown = [word for row in table("provider-format", "where", "word") for word in codes(row["word"])]
