@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import hmac
 import json
 import os
@@ -46,7 +47,8 @@ SLOW = 64
 def project(folder: Path) -> Path:
     """A project with one recorded webhook, to which one graph listens."""
     (folder / "webhooks").mkdir(parents=True)
-    (folder / "reconciler.yaml").write_text("version: 1\nscope: bench\nbase_url: https://hooks.example.com\nmanifests: [webhooks]\n")
+    text = "version: 1\nscope: bench\nbase_url: https://hooks.example.com\nmanifests: [webhooks]\n"
+    (folder / "reconciler.yaml").write_text(text)
     with open_for_writing(f"sqlite:///{folder}/.reconciler/state.db", KeySource()) as store:
         lease = store.acquire("bench", "benchmark", time.monotonic(), 60)
         assert lease is not None
@@ -69,6 +71,8 @@ def project(folder: Path) -> Path:
 def serve(folder: Path) -> None:
     """The process under test."""
     os.sched_setaffinity(0, {0})
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
     async def main() -> None:
         ended = asyncio.Event()

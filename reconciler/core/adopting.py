@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -50,7 +50,10 @@ def concerned(item: Pair, adoptions: Sequence[Adoption], default_user: str) -> b
 
 
 class Matcher:
-    """Finds the object for each declared webhook that an adoption is about; none is given to two."""
+    """Finds the object for each declared webhook that an adoption is about; none is given to two.
+
+    `place` tells where the objects of a group are: two groups that differ in credentials may show the same ones.
+    """
 
     def __init__(
         self,
@@ -59,12 +62,16 @@ class Matcher:
         known_ids: Collection[str],
         base_urls: Collection[str],
         default_user: str,
+        place: Callable[[Group], Group],
     ) -> None:
         self._observed = observed
         self._known_ids = known_ids
         self._base_urls = base_urls
         self._default_user = default_user
-        self._taken = {(record.key.group, record.remote_id) for record in recorded if record.phase is not Phase.PENDING}
+        self._place = place
+        self._taken = {
+            (place(record.key.group), record.remote_id) for record in recorded if record.phase is not Phase.PENDING
+        }
 
     def matches(self, pairs: Sequence[Pair], adoptions: Sequence[Adoption]) -> dict[WebhookKey, Match]:
         """The matches by key; what nothing was found for, though nobody named it, is left out."""
@@ -85,7 +92,7 @@ class Matcher:
                     wish = next((wish for wish in wishes if objects[0].events == wish.events), wishes[0])
                     wishes.remove(wish)
                     found[wish.key] = Match(objects=objects, webhook_id=webhook_id)
-                    self._taken |= {(group, item.remote_id) for item in objects}
+                    self._taken |= {(self._place(group), item.remote_id) for item in objects}
         return found
 
     def _lost(self, group: Group) -> dict[str, tuple[Observed, ...]]:
@@ -114,7 +121,7 @@ class Matcher:
                 yield item.key, Match(trouble=f"the provider lists no {what} there that is free to be adopted")
 
     def _match(self, item: Observed, group: Group, adoption: Adoption) -> Match:
-        self._taken.add((group, item.remote_id))
+        self._taken.add((self._place(group), item.remote_id))
         webhook_id = webhook_id_in(item.url, group.provider, self._base_urls) or ""
         if webhook_id in self._known_ids:
             return Match(trouble=f"the object {item.remote_id} belongs to webhook {webhook_id}, which is recorded")
@@ -124,7 +131,8 @@ class Matcher:
         """The objects of a group that are no recorded webhook's, each once."""
         listing = self._observed.get(group)
         objects = listing.objects if isinstance(listing, Listing) else ()
-        each = {item.remote_id: item for item in objects if (group, item.remote_id) not in self._taken}
+        place = self._place(group)
+        each = {item.remote_id: item for item in objects if (place, item.remote_id) not in self._taken}
         return [each[remote_id] for remote_id in sorted(each)]
 
 

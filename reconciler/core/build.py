@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from reconciler.core.adopting import Match, Matcher, adoption_step, concerned
@@ -119,8 +120,24 @@ def _adopting(pairs: Sequence[Pair], situation: Situation, base_urls: frozenset[
     """What declared webhooks are to be bound to, where that was asked for."""
     if not situation.options.adopt:
         return {}
-    matcher = Matcher(situation.observed, situation.recorded, situation.known_ids, base_urls, situation.default_user)
+    matcher = Matcher(
+        situation.observed,
+        situation.recorded,
+        situation.known_ids,
+        base_urls,
+        situation.default_user,
+        partial(_place, situation),
+    )
     return matcher.matches(pairs, situation.options.adopt)
+
+
+def _place(situation: Situation, group: Group) -> Group:
+    """Where the objects of a group are: the resource alone tells, unless credentials lead to an account or a server."""
+    provider = situation.catalogue.get(group.provider)
+    kind = provider.types.get(group.type) if provider else None
+    elsewhere = (group.provider, group.credentials) in situation.elsewhere
+    own = elsewhere or kind is None or kind.slot or bool(kind.default_resource)
+    return group if own else group._replace(credentials="")
 
 
 class _Seen(NamedTuple):

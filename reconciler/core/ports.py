@@ -100,6 +100,7 @@ class Provider(Protocol):
         """The permission that these credentials lack to manage webhooks of this type, in the vendor's words.
 
         Empty where they have it, and wherever that cannot be told: only a positive answer refuses anything. One call.
+        Raises `RetryableError` alone, for a rate limit.
         """
         ...
 

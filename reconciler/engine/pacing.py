@@ -109,7 +109,12 @@ class Gate:
                 self._gave_up, self._closed_since = False, None
             allowed = self._allowed(now)
             if now < self._opens_at:
-                await self._sit_out(now, stop)
+                try:
+                    await self._sit_out(now, stop)
+                except BaseException:
+                    # Who was called and does not go in passes the turn on: no call may be in flight that would.
+                    self._wake(1)
+                    raise
             elif self._in_flight < min(self._bound, allowed):
                 self._in_flight += 1
                 return self._burst
@@ -182,16 +187,11 @@ class Gate:
 
     async def _sit_out(self, now: float, stop: Stop) -> None:
         since = now if self._closed_since is None else self._closed_since
-        try:
-            if self._opens_at - since > PATIENCE_SECONDS:
-                self._gave_up = True
-                raise self._limited("it is left to a later pass")
-            if not await slept(self._ports.clock, self._opens_at - now, stop):
-                raise self._limited("the pass was asked to stop")
-        except BaseException:
-            # Who was called and does not go in passes the turn on: there may be no call in flight that would.
-            self._wake(1)
-            raise
+        if self._opens_at - since > PATIENCE_SECONDS:
+            self._gave_up = True
+            raise self._limited("it is left to a later pass")
+        if not await slept(self._ports.clock, self._opens_at - now, stop):
+            raise self._limited("the pass was asked to stop")
 
     def _limited(self, why: str) -> StillLimitedError:
         until = clock_time(self._opens_at)

@@ -46,5 +46,6 @@ async def _missing(step: Step, ports: Ports, gates: Gates, stop: Stop) -> str:
         async with gates.to(provider, target.credentials).place(stop):
             return await provider.missing_permission(target)
     except ProviderError as error:
-        ports.progress("permission_unknown", provider=step.key.provider, reason=str(error))
+        told = {"provider": step.key.provider, "credentials": step.key.credentials, "reason": str(error)}
+        ports.progress("permission_unknown", **told)
         return ""

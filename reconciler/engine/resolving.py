@@ -58,8 +58,8 @@ class Settlement:
 
     @property
     def declarable(self) -> bool:
-        """Whether a person's word can settle it, since nothing says otherwise."""
-        return self.verdict in {Verdict.UNKNOWN, Verdict.UNANSWERED}
+        """Whether a person's word can settle it: nobody can look, and not just because there is no answer now."""
+        return self.verdict is Verdict.UNKNOWN
 
 
 async def settle(unit: Unit, orphan: Orphan) -> Settlement:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeVar
 
@@ -53,7 +53,8 @@ class Outcome:
 class Unit:
     """A step's surroundings: ports, scope, the lease to write under, the gates to call through, whether to stop.
 
-    `entry` is the step's line in the audit log: it is written along with whatever the step writes.
+    `entry` is the step's line in the audit log: it is written along with whatever the step writes. `made` is the id
+    that was minted for it, once that is written, so that the line of a failure tells it too.
     """
 
     ports: Ports
@@ -64,10 +65,11 @@ class Unit:
     supplied: Secrets
     stop: Stop
     entry: Entry | None = None
+    made: list[str] = field(default_factory=list)
 
     def of(self, step: Step) -> Unit:
         """The surroundings of one step, with its line in the audit log."""
-        return replace(self, entry=journal.begun(self.ports, self.scope, step))
+        return replace(self, entry=journal.begun(self.ports, self.scope, step), made=[])
 
     @property
     def now(self) -> float:
@@ -83,6 +85,8 @@ class Unit:
         entries = self._entries(writes[-1].record.id, last=point in LAST)
         self.ports.probe(point, Side.BEFORE)
         await self.commits.write(writes, entries)
+        if self.entry and not self.entry.webhook_id:
+            self.made[:] = [writes[-1].record.id]
         self.ports.probe(point, Side.AFTER)
 
     async def drop(self, recorded: Recorded, orphans: Sequence[Orphan]) -> None:
@@ -97,7 +101,8 @@ class Unit:
         if self.entry is None or (outcome.result is Result.DONE and not self._goes_on):
             return
         step, ending = outcome.step, Ending(outcome.result.value)
-        entry = journal.ended(self.entry, step, ending, outcome.message, outcome.webhook_id)
+        webhook_id = outcome.webhook_id or "".join(self.made)
+        entry = journal.ended(self.entry, step, ending, outcome.message, webhook_id)
         self.ports.probe(Point.LOG, Side.BEFORE)
         await self.commits.write((), (entry,))
         self.ports.probe(Point.LOG, Side.AFTER)

@@ -149,8 +149,7 @@ def request_of(delivery: Delivery) -> Request:
 def dispatch_id(webhook_id: str, identity: str, part: int, subscriber: str, node_id: str) -> str:
     """The id of a dispatch: the same for every arrival of one delivery, and nobody else's."""
     texts = (webhook_id, identity, str(part), subscriber, node_id)
-    told = b"".join([_prefixed(text.encode("utf-8", "surrogatepass")) for text in texts])
-    return hashlib.blake2b(told, digest_size=16).hexdigest()
+    return hashlib.blake2b(_prefixed(texts), digest_size=16).hexdigest()
 
 
 def dedupe_keys(told: Told, request: Request, provider_delivery_id: str, now: float) -> tuple[str, ...]:
@@ -162,8 +161,7 @@ def dedupe_keys(told: Told, request: Request, provider_delivery_id: str, now: fl
     for name in told.headers:
         values = request.by_name.get(name, ())
         texts += (f"{len(values)} {name}", *values)
-    signed = b"".join([_prefixed(text.encode("utf-8", "surrogatepass")) for text in texts])
-    digest = hashlib.blake2b(signed, digest_size=16)
+    digest = hashlib.blake2b(_prefixed(texts), digest_size=16)
     digest.update(request.body)
     key = f"digest {digest.hexdigest()}"
     if provider_delivery_id or told.timed:
@@ -197,9 +195,9 @@ def _lowered(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({name.lower() for name in names}))
 
 
-def _prefixed(raw: bytes) -> bytes:
-    """The bytes behind their length, so that two of them cannot be read as two others."""
-    return b"%d:%b" % (len(raw), raw)
+def _prefixed(texts: Iterable[str]) -> bytes:
+    """The texts, each behind its length, so that none can be read as others."""
+    return "".join([f"{len(text)}:{text}" for text in texts]).encode("utf-8", "surrogatepass")
 
 
 def _asked(

@@ -50,9 +50,7 @@ class Receiver:
         counters.gauge("ingress_waiting", "Deliveries that wait to be stored.", lambda: self.keeper.waiting)
         counters.gauge("ingress_held_bytes", "Bytes of bodies in memory.", lambda: self._reader.held)
 
-    async def __call__(
-        self, scope: Scope, receive: Receive, send: Send, vendor: Vendor, webhook_id: str
-    ) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, vendor: Vendor, webhook_id: str) -> None:
         """Answer one request. Raises `Refusal`, or `GoneError` where nobody waits for an answer."""
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -122,7 +120,7 @@ class Receiver:
             disabled = admitted is not None and admitted.vendor is what.vendor
             raise Refusal(refusal, Outcome.DISABLED if disabled else Outcome.UNKNOWN)
         found = await self._judged(admitted, request)
-        if not found and not self._final(found) and not self.admission.recent(admitted):
+        if not self._final(found) and not self.admission.recent(admitted):
             renewed = await self._looked_up(what.webhook_id)
             if renewed is not None and renewed.vendor is what.vendor and not renewed.disabled:
                 admitted = renewed
@@ -140,8 +138,8 @@ class Receiver:
 
     @staticmethod
     def _final(found: Verdict | HandshakeReply) -> bool:
-        """Whether reading the webhook anew could not change what was found."""
-        return isinstance(found, HandshakeReply) or found.ok
+        """Whether the webhook need not be read anew; who is told to come again will find it so anyway."""
+        return isinstance(found, HandshakeReply) or found.ok or found.unknown
 
     async def _judged(self, admitted: Admitted, request: Request) -> Verdict | HandshakeReply:
         """What a request is, with whatever must be fetched for that."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationInfo
 
@@ -28,6 +29,15 @@ def checked_state(text: str) -> str:
     """The URL of a store; raises `ValueError` without repeating it, it may hold a password."""
     if not text.startswith(_STATES) or text in _STATES:
         raise ValueError("expected sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE")
+    return text
+
+
+def _checked_file_state(text: str) -> str:
+    """The URL of a store as a file may say it: what many can read holds no password."""
+    parts = urlsplit(checked_state(text))
+    user, at, _ = parts.netloc.rpartition("@")
+    if (at and ":" in user) or "password" in parse_qs(parts.query):
+        raise ValueError("no password in a file: give it in PGPASSWORD or PGPASSFILE, or the whole in RECONCILER_STATE")
     return text
 
 
@@ -57,7 +67,7 @@ BaseUrl = Annotated[Line, AfterValidator(base_url)]
 ApiUrl = Annotated[Line, AfterValidator(api_url)]
 TargetUrl = Annotated[Line, AfterValidator(target_url)]
 HostName = Annotated[Line, AfterValidator(host_name)]
-StateUrl = Annotated[Line, AfterValidator(checked_state)]
+StateUrl = Annotated[Line, AfterValidator(_checked_file_state)]
 
 
 class _Spec(BaseModel):

@@ -17,7 +17,6 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx2 as httpx
 
-from reconciler.providers.sockets import NotConnectedError, Sockets
 from reconciler.providers.transport import MAX_BODY, Call, OversizedReplyError, PinnedCall, Reply, TransportError
 
 AsgiApp = Callable[
@@ -48,10 +47,7 @@ ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1)
 WHOLE = 60.0
 """Seconds for a whole exchange: a reply that trickles in ends here."""
 
-NOT_SENT = (
-    *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol),
-    NotConnectedError,
-)
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 """Failures from before the request left."""
 
 
@@ -72,6 +68,7 @@ class HttpTransport:
         self._trust: ssl.SSLContext | None = None
         self._no_trust: ssl.SSLContext | None = None
         self._headers: dict[str, str] = {}
+        self._proxies: dict[str, str | None] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -94,7 +91,7 @@ class HttpTransport:
                 return await self._send(call)
         except NOT_SENT as error:
             raise TransportError(_reason(error), sent=False) from None
-        except (httpx.HTTPError, httpx.StreamError, OSError) as error:  # TimeoutError is an OSError
+        except (httpx.HTTPError, httpx.StreamError, TimeoutError) as error:
             raise TransportError(_reason(error), sent=True) from None
         except (httpx.InvalidURL, ValueError):
             # The library's text quotes the URL or header, and so perhaps a token.
@@ -123,8 +120,8 @@ class HttpTransport:
         if idle := self._idle.get(origin):
             return idle.pop()
         if self._made >= CONNECTIONS:
+            self._made -= 1  # first: whoever is cancelled while it is closed must not leave it counted
             await next(idle for idle in self._idle.values() if idle).pop().aclose()
-            self._made -= 1
         connection = self._connect(origin)
         self._made += 1
         return connection
@@ -132,24 +129,15 @@ class HttpTransport:
     def _connect(self, origin: str) -> httpx.AsyncBaseTransport:
         if self._app:
             return httpx.ASGITransport(app=self._app)
-        proxy = None if _AT in origin else _proxy(origin)
+        if origin not in self._proxies:  # once: it looks through the whole environment
+            self._proxies[origin] = None if _AT in origin else _proxy(origin)
+        proxy = self._proxies[origin]
         if proxy is None and origin.startswith("http:"):
             # Nothing is encrypted, so no certificates are read; one that trusts nobody makes sure that it stays so.
             self._no_trust = self._no_trust or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            return _on_sockets(httpx.AsyncHTTPTransport(verify=self._no_trust, limits=ONE))
+            return httpx.AsyncHTTPTransport(verify=self._no_trust, limits=ONE)
         self._trust = self._trust or httpx.create_ssl_context()
-        return _on_sockets(httpx.AsyncHTTPTransport(verify=self._trust, limits=ONE, proxy=proxy))
-
-
-def _on_sockets(transport: httpx.AsyncHTTPTransport) -> httpx.AsyncHTTPTransport:
-    """Have a transport of the library connect by our sockets.
-
-    Its pools take a backend and its transports do not hand one on. Where the attribute is not, the library connects by
-    itself, which is slower and else the same.
-    """
-    if hasattr(pool := vars(transport).get("_pool"), "_network_backend"):
-        vars(pool)["_network_backend"] = Sockets()
-    return transport
+        return httpx.AsyncHTTPTransport(verify=self._trust, limits=ONE, proxy=proxy)
 
 
 def _pin(request: httpx.Request, call: PinnedCall) -> None:
@@ -203,7 +191,7 @@ def _reason(error: Exception) -> str:
     """What happened, by the kind of the error: its text may quote a URL."""
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return "it did not answer in time"
-    if isinstance(error, httpx.ConnectError | NotConnectedError):
+    if isinstance(error, httpx.ConnectError):
         return "no connection could be made"
     if isinstance(error, httpx.DecodingError):
         return "its answer could not be decoded"

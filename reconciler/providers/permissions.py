@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from reconciler.core.errors import ProviderError
+from reconciler.core.errors import ProviderError, RetryableError
 from reconciler.core.ports import Credentials
 from reconciler.providers.answers import Context, told_scopes
 from reconciler.providers.blocks.calls import Errors
@@ -27,13 +27,18 @@ class Permissions:
         self._asking: dict[Place, asyncio.Lock] = {}
 
     async def missing(self, rule: Permission, credentials: Credentials) -> str:
-        """The scope that is missing, where the vendor tells scopes and none of them is enough; else empty."""
+        """The scope that is missing, where the vendor tells scopes and none of them is enough; else empty.
+
+        Raises `RetryableError` where the vendor refuses for its rate limit.
+        """
         place = (fingerprint(credentials), rule.path, rule.header, rule.scopes)
         async with self._asking.setdefault(place, asyncio.Lock()):
             if place not in self._told:
                 try:
                     self._told[place] = await self._ask(rule, credentials)
-                except ProviderError:
+                except ProviderError as error:
+                    if isinstance(error, RetryableError) and error.throttled:
+                        raise  # whoever paces the calls of these credentials must hear of it
                     return ""
         scopes = self._told[place]
         return "" if not scopes or scopes.intersection(rule.one_of) else rule.one_of[0]

@@ -139,7 +139,7 @@ def way_out(settlement: Settlement) -> str:
     orphan = settlement.orphan
     if settlement.verdict is Verdict.LEFT:
         return f"remove it at {orphan.group.provider}, then run `reconcile orphans resolve {orphan.id}` again"
-    command = f"`reconcile orphans resolve {orphan.id} --gone`"
     if settlement.verdict is Verdict.UNANSWERED:
-        return f"try again later; if you know that it is gone, say so with {command}"
+        return f"try again later; if nothing answers there any more, `reconcile state rm {orphan.id}` forgets it"
+    command = f"`reconcile orphans resolve {orphan.id} --gone`"
     return f"make sure that it is removed at {orphan.group.provider}, then say so with {command}"

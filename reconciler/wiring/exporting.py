@@ -75,9 +75,10 @@ async def exported(loaded: Loaded, session: Session, wanted: Wanted) -> Exported
         declared={wish.key: wish for wish in session.desired},
         notes=tuple(notes),
     )
+    looked = f"{counted(len(found), 'webhook')} on {counted(len(listed), 'resource')}"
     return Exported(
         text=manifest_of(export, found) if found else "",
-        summary=f"{counted(len(found), 'webhook')} on {counted(len(listed), 'resource')}, {len(ours)} more are ours",
+        summary=f"{looked}, {len(ours)} more {'is' if len(ours) == 1 else 'are'} ours",
         problems=tuple(Problem("list_failed", f"{_name(group)}: {reason}") for group, reason in failed.items()),
     )
 

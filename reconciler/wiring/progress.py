@@ -34,6 +34,9 @@ def worded(progress: Progress, default_user: str) -> Progress:
                 text = f"{provider} limits {credentials} until {clock_time(until)}; {left} left to do, others go on"
                 told = {"provider": provider, "credentials": credentials, "until": round(until), "left": left}
                 progress(event, level="warning", message=text, **told)
+            case "permission_unknown", {"provider": provider, "credentials": credentials, "reason": reason}:
+                text = f"what {credentials} may do at {provider} is not known, and left to the calls: {reason}"
+                progress(event, level="debug", message=text, provider=provider, credentials=credentials)
             case _:
                 progress(event, **details)
 

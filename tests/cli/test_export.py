@@ -91,7 +91,7 @@ def test_what_is_ours_is_told_and_left_out(project: Project) -> None:
     path = project.root / "webhooks" / "new.yaml"
     done = project.run("export", "github", "--out", str(path))
     assert (done.code, done.out) == (0, "")
-    assert "0 webhooks on 1 resource, 1 more are ours: nothing to write" in done.err
+    assert "0 webhooks on 1 resource, 1 more is ours: nothing to write" in done.err
     assert not path.exists()
     at_github(project, "https://ci.acme.dev/github", "push", resource="acme/web")
     done = project.run("export", "github", "--resource", "acme/api", "--resource", "acme/web")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from tests.cli.support import process_environment
 
 CODE = """
@@ -17,11 +19,13 @@ print("CODE", int(run(["sandbox", "--port", "0"], streams)))
 """
 
 
-def test_a_missing_extra_is_named() -> None:
-    """Without the sandbox's packages, the message says what to install; no traceback."""
+@pytest.mark.parametrize(("verb", "package"), [("sandbox", "starlette"), ("ingress", "uvicorn")])
+def test_a_missing_extra_is_named(verb: str, package: str) -> None:
+    """Without its packages, the message says what to install; no traceback."""
+    code = CODE.replace("starlette", package).replace("sandbox", verb)
     done = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-c", CODE], capture_output=True, text=True, check=True, env=process_environment({})
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=process_environment({})
     )
-    assert "pip install 'webhook-reconciler[sandbox]'" in done.stdout
+    assert f"pip install 'webhook-reconciler[{verb}]'" in done.stdout
     assert "CODE 1" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr

@@ -132,7 +132,9 @@ def test_a_provider_that_does_not_answer_is_an_error_that_may_pass(project: Proj
     project.sandbox.faults.add(Fault(path=HOOKS, method="GET", status=503, headers={"Retry-After": "3600"}))
     alone = project.run("orphans", "resolve", orphan["id"], "--yes")
     assert alone.code == 1
-    assert "try again later" in alone.out
+    assert f"try again later; if nothing answers there any more, `reconcile state rm {orphan['id']}`" in alone.out
+    assert project.run("orphans", "resolve", "--all", "--gone", "--yes").code == 1, "an outage is no reason to forget"
+    assert the_orphan(project)["id"] == orphan["id"]
     add_another(project, group={"resource": "acme/api"})
 
     both = project.run("orphans", "resolve", "--all", "--yes")
@@ -241,7 +243,7 @@ def test_a_persons_word_is_asked_for_at_a_terminal(project: Project) -> None:
     ("words", "message"),
     [
         ([], "name the orphans to settle, or say --all"),
-        (["ID", "--all"], "name the orphans to settle, or say --all"),
+        (["ID", "--all"], "expected ids or --all, not both"),
         (["zzz", "--yes"], "there is no orphan zzz"),
         (["ID"], "no terminal to ask at"),
     ],

@@ -1,4 +1,4 @@
-"""A rate limit is told once, in words, and to machines in numbers."""
+"""What the engine notes on the way is told in words, and to machines in numbers."""
 
 from __future__ import annotations
 
@@ -20,4 +20,19 @@ def test_a_rate_limit_says_whose_it_is_how_long_it_lasts_and_what_waits() -> Non
         "credentials": "acme-github",
         "until": 1_700_003_600,
         "left": 120,
+    }
+
+
+def test_a_permission_that_is_not_known_is_told_in_words_with_more_logs_alone() -> None:
+    """It refuses nothing, so it is no warning."""
+    told: list[tuple[str, dict[str, Json]]] = []
+    tell = worded(lambda event, /, **details: told.append((event, details)), "alice")
+    tell("permission_unknown", provider="github", credentials="acme-github", reason="503")
+    ((event, details),) = told
+    assert event == "permission_unknown"
+    assert details == {
+        "level": "debug",
+        "message": "what acme-github may do at github is not known, and left to the calls: 503",
+        "provider": "github",
+        "credentials": "acme-github",
     }

@@ -86,6 +86,22 @@ print("LOADED", sorted(unneeded & set(sys.modules)))
     assert "LOADED []" in printed
 
 
+def test_a_pass_loads_no_other_verb_and_nothing_that_verifies() -> None:
+    """What other verbs take, and what proves deliveries, are classes by the dozen that a pass has no use for."""
+    code = """
+import sys
+from reconciler.cli import lazy
+from reconciler.cli.app import parse
+print(parse(["-C", "deploy", "--dry-run"]).verb, parse(["plan"]).verb)
+lazy.load_anew("pass"), lazy.load_anew("plan")
+print("LOADED", [name for name in sys.modules if name.startswith("reconciler.cli.flags_")
+    or name in ("reconciler.verify.kinds", "reconciler.verify.delivery", "reconciler.verify.request")])
+"""
+    printed = python(code)
+    assert printed.startswith("pass plan\n")
+    assert "LOADED []" in printed
+
+
 def test_help_lists_exactly_the_verbs_that_exist() -> None:
     """A verb is there or absent, never a stub; each has a module."""
     group = typer.main.get_command(build())

@@ -69,6 +69,33 @@ def test_one_object_is_never_given_to_two() -> None:
     assert [step.key for step in made.steps] == [WISH.key]
 
 
+OTHER = replace(WISH, key=WISH.key._replace(user="bob", credentials="other"))
+"""The same resource, seen with other credentials."""
+
+
+def adopt_both(item: Observed, *, records: Any = (), choice: Adoption, **changes: Any) -> Plan:
+    """The plan of a pass that adopts an object which both credentials show."""
+    seen: dict[Group, Observation] = {wish.key.group: Listing((item,)) for wish in (WISH, OTHER)}
+    return plan([WISH, OTHER], records, seen, options=PlanOptions(adopt=(choice,)), **changes)
+
+
+def test_one_object_is_never_given_to_two_credentials() -> None:
+    """Both see it, foreign or lost: one takes it. What is recorded is not taken, though somebody edited its URL."""
+    for choice, item in ((Adoption(url="https://old.*"), FOREIGN), (Adoption(unrecorded=True), LOST)):
+        assert [step.key for step in adopt_both(item, choice=choice).steps] == [WISH.key]
+    edited = replace(FOREIGN, remote_id=RECORD.remote_id)
+    gone = recorded(wishes(trigger(resource="acme/web"))[0], 2)
+    gone = replace(gone, key=gone.key._replace(provider="gone"))
+    assert adopt_both(edited, records=(RECORD, gone), choice=Adoption(url="https://old.*")).is_empty
+
+
+def test_objects_on_two_servers_are_two_though_they_have_one_id() -> None:
+    """Where credentials lead to a server of somebody's own, ids are told apart."""
+    elsewhere = frozenset({("acme", "other")})
+    made = adopt_both(FOREIGN, choice=Adoption(url="https://old.*"), elsewhere=elsewhere)
+    assert {step.key for step in made.steps} == {WISH.key, OTHER.key}
+
+
 @pytest.mark.parametrize(
     ("objects", "choice", "words"),
     [

@@ -551,6 +551,28 @@ async def test_what_is_not_approved_is_not_applied() -> None:
     assert world.store.binding("test") == ""
 
 
+async def test_the_log_of_a_create_that_failed_tells_the_webhook() -> None:
+    """Its record is there, with its id, and is registered later; a replacement that failed is the old one's affair."""
+    world = World()
+
+    def refusing(verb: str, target: Target) -> None:
+        if verb == "create":
+            raise TerminalError("no", kind=ErrorKind.INVALID)
+
+    world.provider("fixed").before = refusing
+    await world.run(trigger(provider="fixed"))
+    first = world.record().id
+    assert [(entry.action, entry.webhook_id) for entry in world.store.history("test")] == [("create", first)]
+    world.provider("fixed").before = None
+    await world.run(trigger(provider="fixed"))
+    world.provider("fixed").before = refusing
+    await world.run(trigger("issues", provider="fixed"))
+    assert {(entry.action, entry.webhook_id) for entry in world.store.history("test")} == {
+        (action, first) for action in ("create", "register", "replace")
+    }
+    assert all(change.field != "id" for entry in world.store.history("test") for change in entry.changes)
+
+
 async def test_a_stopped_pass_begins_nothing_more() -> None:
     """Asked to stop, the steps that have not begun are skipped, and told so."""
     world, stop = World(), Stop()

@@ -17,8 +17,9 @@ from reconciler.ingress.counting import Outcome
 from reconciler.ingress.limits import Limits
 from reconciler.ingress.ports import Vendor
 from reconciler.verify.handshake_kinds import Handshake
+from reconciler.verify.handshakes import HandshakeReply
 from reconciler.verify.public_scheme import RemoteScheme, SnsScheme
-from reconciler.verify.request import Fetched
+from reconciler.verify.request import Fetched, Need, NeedKind
 from tests.ingress.receiving_support import (
     FORGE,
     ID,
@@ -328,6 +329,16 @@ async def test_a_webhook_that_went_away_meanwhile_is_refused() -> None:
         admission._absent.clear()
 
 
+async def test_an_id_that_is_nobodys_is_not_looked_for_twice_at_once() -> None:
+    """As a webhook is not read again that was read just now."""
+    world = World()
+
+    for _ in range(3):
+        await world.post(path=f"/webhooks/forge/{NOBODYS}")
+
+    assert world.shelf.asked == 1
+
+
 async def test_memory_is_bounded() -> None:
     """Ids that nobody has do not fill it."""
     world = World(limits=Limits(unknown_rate=1e6, unknown_burst=1e6))
@@ -530,6 +541,58 @@ async def test_a_certificate_that_cannot_be_fetched_is_no_refusal() -> None:
 
     assert (await world.post(body, path=f"/webhooks/sns/{ID}")).status == 503
     assert world.ingress.counters.of(Outcome.UNDECIDED) == 1
+
+
+async def test_what_asks_for_more_and_more_is_not_decided() -> None:
+    """A request has so many fetches and no more."""
+    world = World()
+    needs = (Need(kind=NeedKind.KEYS, url=f"https://example.com/{number}") for number in range(100))
+    world.ingress._receiver._judge = lambda *_: next(needs)  # type: ignore[method-assign] # a scheme that never ends
+
+    assert (await world.post()).status == 503
+    assert len(world.fetched) == 3
+    assert world.ingress.counters.of(Outcome.UNDECIDED) == 1
+
+
+async def test_a_subscription_that_could_not_be_confirmed_is_asked_about_again() -> None:
+    """The call failed for reasons of ours; a reply without a body has none."""
+    world = World()
+    replies = [HandshakeReply(status=503), HandshakeReply(status=204, body=b"nothing")]
+    world.ingress._receiver._judge = lambda *_: replies.pop(0)  # type: ignore[method-assign] # as SNS would have it
+
+    assert (await world.post()).told == (503, {"content-length": "0", "retry-after": "5"}, b"")
+    assert (await world.post()).told == (204, {}, b"")
+
+
+async def test_a_repetition_that_cannot_be_looked_at_is_let_be() -> None:
+    """Its answer does not depend on that."""
+    world = World()
+
+    def broken(_scope: str, _delivery_id: str) -> None:
+        raise StateError("locked")
+
+    world.inbox.delivery = broken  # type: ignore[assignment,method-assign] # a store that is busy
+    await world.post({"n": 1})
+    assert (await world.post({"n": 1}, delivery="d2")).status == 200
+    await asyncio.gather(*world.ingress._receiver._suspicion._looking)
+
+    assert world.logs == []
+
+
+async def test_who_hangs_up_while_a_webhook_is_read_ends_nothing_for_others() -> None:
+    """The reading is everybody's; where it is ended, it is forgotten."""
+    world = World()
+    admission = world.ingress._receiver.admission
+    first, second = (asyncio.create_task(admission.look_up(ID)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert await second is not None
+    third = asyncio.create_task(admission.look_up(OTHER))
+    await asyncio.sleep(0)
+    admission._flights[OTHER].cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await third
+    assert admission._flights == {}
 
 
 # -- the rest of the application ---------------------------------------------------------------------------------------

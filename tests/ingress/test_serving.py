@@ -159,6 +159,26 @@ def test_a_connection_whose_request_is_answered_just_now_is_let_be() -> None:
     assert len(watch) == 0
 
 
+@pytest.mark.looptime
+async def test_it_keeps_looking() -> None:
+    """Every second, as long as it serves."""
+    watch = Watch()
+    hung_up: list[float] = []
+
+    class Waiting(FakeConnection):
+        waiting_since: float | None = 0.0
+
+        def close(self) -> None:
+            hung_up.append(asyncio.get_running_loop().time())
+
+    assert watch.enter(Waiting(), "a")
+    looking = asyncio.create_task(watch.keep_looking())
+    await asyncio.sleep(HEADER_SECONDS + 1.5)
+    looking.cancel()
+
+    assert [round(at) for at in hung_up] == [11]
+
+
 async def test_an_end_finishes_what_is_in_flight() -> None:
     """It is stored and acknowledged; nothing new is accepted."""
     world = World()

@@ -117,6 +117,8 @@ def test_a_problem_in_an_overlay_is_told_where_it_stands(folder: Folder) -> None
         ("notify: x", "reserved for a later version"),
         ("state: mysql://canary@h/d", "10:8: state: expected sqlite:///PATH or postgresql+psycopg://"),
         ("state: 'sqlite:///'", "expected sqlite:///PATH"),
+        ("state: 'postgresql+psycopg://u:canary@h/d'", "10:8: state: no password in a file: give it in PGPASSWORD"),
+        ("state: 'postgresql://h/d?user=u&password=canary'", "10:8: state: no password in a file"),
         ("guards: {min_existing: -1}", "guards.min_existing: must be at least 0"),
         ("guards: {max_prune: 1}", "unknown key 'max_prune' (did you mean 'max_prune_percent'?)"),
         ("providers: [nowhere]", "10:13: providers[0]: there is no folder 'nowhere' beside the project file"),

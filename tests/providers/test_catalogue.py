@@ -133,7 +133,9 @@ def test_a_file_is_named_after_its_provider(tmp_path: Path) -> None:
 def test_problems_have_line_and_column(tmp_path: Path) -> None:
     """Every problem of a file comes at once, each with its place and the way out."""
     text = (
-        MINIMAL.format(name="acme").replace("title: Acme\n", "titel: Acme\n").replace("constant, name: made", "expression")
+        MINIMAL.format(name="acme")
+        .replace("title: Acme\n", "titel: Acme\n")
+        .replace("constant, name: made", "expression")
     )
     path = write(tmp_path, "acme", text + "hooks: {}\n")
 

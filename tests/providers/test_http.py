@@ -152,6 +152,28 @@ async def test_gitlab_always_sends_the_token_with_the_url() -> None:
     assert sent["push_events"] is False
 
 
+@pytest.mark.parametrize("name", ["github", "gitea"])
+@pytest.mark.parametrize(
+    ("active", "content_type", "seen"),
+    [
+        (True, {"content_type": "json"}, (True, "")),
+        (True, {}, (True, "")),
+        (True, {"content_type": "form"}, (False, "set to deliver forms, not JSON")),
+        (False, {"content_type": "form"}, (False, "")),
+    ],
+)
+async def test_what_delivers_forms_is_as_good_as_switched_off(
+    name: str, active: bool, content_type: dict[str, str], seen: tuple[bool, str]
+) -> None:
+    """Somebody changed the content type there: nothing that arrives can be read, so it is drift, and repaired."""
+    row = {"id": 1, "active": active, "events": ["push"], "config": {"url": URL} | content_type}
+    engine, _ = provider(name, reply([row]), reply([]))
+
+    (found,) = await engine.list(target(name, "repo"))
+
+    assert (found.active, found.health) == seen
+
+
 @pytest.mark.parametrize(
     ("status", "until", "active", "health"),
     [

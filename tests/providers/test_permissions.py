@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.errors import TerminalError
+from reconciler.core.errors import RetryableError, TerminalError
 from reconciler.core.ports import Target
 from reconciler.providers.client import HttpTransport
 from reconciler.providers.definition import definition
@@ -182,3 +182,11 @@ def test_a_permission_that_cannot_be_asked_for_is_refused(
     found = refused("github", {(*where, key): value for key, value in changes.items()})
 
     assert reason in found[(*where, *place)]
+
+
+async def test_a_rate_limit_is_told_to_whoever_paces_the_calls() -> None:
+    """It says nothing about permissions, and the other calls of these credentials had better wait."""
+    engine, _ = provider("github", reply({}, 429))
+    with pytest.raises(RetryableError) as caught:
+        await engine.missing_permission(target("github", "repo"))
+    assert caught.value.throttled

@@ -6,11 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from reconciler.providers.blocks.proofs import Proof, Verify
+from reconciler.providers.catalogue import known_definitions
 from reconciler.providers.definition import definition
-from reconciler.providers.delivered import refusal
-from tests.providers.support import values
+from reconciler.providers.delivered import refusal, scheme
+from reconciler.providers.proving import scheme_of
+from reconciler.providers.soundness import is_keyless
+from reconciler.verify.kinds import keyless
+from tests.providers.support import shipped, values
 
 Path = tuple[str | int, ...]
 HMAC: dict[str, Any] = {"scheme": "hmac", "header": "X-Signature", "algorithm": "sha256"}
@@ -153,3 +158,20 @@ def test_the_status_of_a_refusal_is_the_definitions() -> None:
     assert refusal(definition(plain | {"delivery": plain["delivery"] | {"refusal": 401}})) == 401
     with pytest.raises(ValidationError):
         definition(plain | {"delivery": plain["delivery"] | {"refusal": 200}})
+
+
+@pytest.mark.parametrize("name", sorted(known_definitions()))
+def test_who_proves_deliveries_alone_is_told_alike(name: str) -> None:
+    """What a definition's blocks tell of keys and secrets is what its scheme tells."""
+    found = shipped(name)
+    if found.verify != "none":
+        assert is_keyless(found.verify) == keyless(scheme(found))
+
+
+@pytest.mark.parametrize(
+    "proof", [HMAC, ED25519, JWT, JWKS, REMOTE, {"scheme": "sns"}, {"scheme": "token", "header": "X"}]
+)
+def test_each_proof_is_told_alike(proof: dict[str, Any]) -> None:
+    """The same, for what no shipped definition has."""
+    found: Proof = TypeAdapter[Any](Verify).validate_python(proof)
+    assert is_keyless(found) == keyless(scheme_of(found))

@@ -25,7 +25,7 @@ from reconciler.wiring.session import Session, amending
 def run(flags: ResolveFlags, output: Output) -> ExitCode:
     """Settle those with the ids, or all; one that remains stops no other."""
     if bool(flags.ids) == flags.all:
-        message = "name the orphans to settle, or say --all"
+        message = "expected ids or --all, not both" if flags.all else "name the orphans to settle, or say --all"
         raise ConfigError((Problem("usage", message, hint="see `reconcile orphans` for their ids"),))
     return carry_out(lambda drain: _resolve(flags, output, drain), output)
 
