@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -96,7 +96,7 @@ def build(situation: Situation) -> Plan:
         base_url=situation.base_url,
         default_user=situation.default_user,
         options=situation.options,
-        steps=tuple(steps),
+        steps=tuple(_hinted(steps)),
         in_sync=in_sync,
         existing=existing.total(),
         existing_at=dict(sorted(existing.items())),
@@ -226,6 +226,24 @@ def _kept(pairs: Iterable[Pair], situation: Situation) -> frozenset[Pair]:
     unmade = {item.key for item in dangling if item.recorded and item.recorded.phase is Phase.PENDING}
     replaced = {item for item in pairs if item.bond is Bond.LEFTOVER and item.recorded and item.recorded.replaced}
     return frozenset(dangling | {item for item in replaced if item.key in unmade})
+
+
+def _hinted(steps: Sequence[Step]) -> Iterable[Step]:
+    """The steps; a manual webhook that is made while its like goes may be the same one under another name."""
+    going = {
+        step.key._replace(subscriber=""): step.key.subscriber
+        for step in steps
+        if step.action is Action.PRUNE and step.key.manual
+    }
+    for step in steps:
+        former = going.get(step.key._replace(subscriber="")) if step.action is Action.CREATE else None
+        if former is None or step.way_out or step.reason is Reason.REVIVED:
+            yield step
+        else:
+            note = (
+                f"it gets a URL of its own; if {former} was renamed, `moved: [{former}]` in its manifest keeps that one"
+            )
+            yield replace(step, way_out=note)
 
 
 def _defined(item: Pair, catalogue: Catalogue) -> bool:

@@ -49,7 +49,7 @@ def fold(triggers: Iterable[Trigger], catalogue: Catalogue) -> Folded:
             group.sort(key=_order)
             problems.extend(_disagreements(group, key.address()))
         desired.append(merger.merge(key, group, traits))
-    return Folded(tuple(desired), tuple(problems))
+    return Folded(tuple(desired), (*problems, *_moves(desired)))
 
 
 def _key(trigger: Trigger, traits: TypeTraits) -> WebhookKey:
@@ -151,6 +151,26 @@ def _options(triggers: Iterable[Trigger], traits: TypeTraits) -> Mapping[str, Js
     for trigger in triggers:
         merged.update(trigger.options)
     return dict(sorted(merged.items()))
+
+
+def _moves(desired: Iterable[Desired]) -> Iterable[Problem]:
+    """A former name leads to one webhook, and to one that nobody declares any more."""
+    wishes = {wish.key: wish for wish in desired if wish.key.manual}
+    claimed: dict[WebhookKey, Desired] = {}
+    for wish in wishes.values():
+        for name in wish.moved:
+            former = wish.key._replace(subscriber=name)
+            rival = wishes.get(former) or claimed.setdefault(former, wish)
+            if rival is not wish or former == wish.key:
+                place = rival.triggers[0].location
+                what = "is still declared" if former in wishes else "is claimed by another manifest too,"
+                yield Problem(
+                    "moved",
+                    f"{name} {what} at {place}: its webhook {former.address()} keeps its URL there",
+                    location=wish.triggers[0].location,
+                    path="moved",
+                    hint="a former name stands in one manifest, and in no `graph` or `preset` any more",
+                )
 
 
 def _disagreements(triggers: list[Trigger], address: str) -> Iterable[Problem]:

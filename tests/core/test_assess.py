@@ -435,11 +435,14 @@ def test_a_manual_webhook_follows_its_graph_to_another_name() -> None:
     assert plan([wish], [replace(record, key=wish.key, relations=wish.relations)]).is_empty
 
 
-def test_what_moved_is_not_taken_from_those_who_still_have_it() -> None:
-    """The old graph still declares its webhook: the new one gets one of its own."""
-    old, new = wishes(trigger(manual=True, subscriber=graph("old")), trigger(manual=True, moved=("graph:old",)))
-    step = only(plan([old, new], [recorded(old)]))
-    assert (step.action, step.key) == (Action.CREATE, new.key)
+def test_a_manual_webhook_that_is_renamed_without_saying_so_is_told_the_way() -> None:
+    """One goes and one like it comes: the plan names `moved`, for the URL would be another."""
+    record = recorded(wishes(trigger(manual=True, subscriber=graph("old")))[0])
+    created, pruned = sorted(plan(wishes(trigger(manual=True)), [record]).steps, key=lambda step: step.action)
+    assert (created.action, pruned.action) == (Action.CREATE, Action.PRUNE)
+    assert "moved: [graph:old]" in created.way_out
+    other = recorded(wishes(trigger(manual=True, subscriber=graph("old"), name="another"))[0])
+    assert all(not step.way_out for step in plan(wishes(trigger(manual=True)), [other]).steps)
 
 
 def test_a_moved_webhook_is_revived_from_its_tombstone() -> None:

@@ -1,8 +1,10 @@
 """Folding triggers into webhooks."""
 
+import pytest
+
 from reconciler.core.errors import Location
 from reconciler.core.fold import fold
-from reconciler.core.model import Relation
+from reconciler.core.model import Relation, Trigger
 from tests.support.builders import graph, relation, trigger, wishes
 from tests.support.catalogue import CATALOGUE
 
@@ -98,3 +100,33 @@ def test_an_id_with_a_slash_has_an_address_of_its_own() -> None:
     """Graph `a/b` is not graph `a` with the name `b`."""
     made = wishes(trigger(manual=True, subscriber=graph("a/b")), trigger(manual=True, subscriber=graph("a"), name="b"))
     assert [wish.key.address("alice") for wish in made] == ["acme/repo/graph:a/b", "acme/repo/graph:a%2Fb"]
+
+
+def manual(name: str, *moved: str, line: int) -> Trigger:
+    """A manual trigger of a graph, with its former names."""
+    return trigger(manual=True, subscriber=graph(name), moved=moved, location=Location("w.yaml", line, 3))
+
+
+def test_a_former_name_that_leads_to_one_webhook_is_fine() -> None:
+    """It is kept with the webhook, once and sorted."""
+    folded = fold([manual("new", "graph:b", "graph:a", line=1)], CATALOGUE)
+    assert folded.problems == ()
+    assert folded.desired[0].moved == ("graph:a", "graph:b")
+
+
+@pytest.mark.parametrize(
+    ("triggers", "words"),
+    [
+        (
+            [manual("n1", "graph:old", line=1), manual("n2", "graph:old", line=5)],
+            "claimed by another manifest too, at w",
+        ),
+        ([manual("old", line=1), manual("new", "graph:old", line=5)], "graph:old is still declared at w.yaml:1:3"),
+        ([manual("same", "graph:same", line=5)], "graph:same is still declared at w.yaml:5:3"),
+    ],
+)
+def test_a_former_name_that_leads_to_two_is_a_problem(triggers: list[Trigger], words: str) -> None:
+    """Whose the URL is must be said; silence would let one of them win."""
+    (problem,) = fold(triggers, CATALOGUE).problems
+    assert (problem.code, problem.location) == ("moved", Location("w.yaml", 5, 3))
+    assert words in problem.message
