@@ -34,12 +34,14 @@ imports: $(READY)
 	$(BIN)/lint-imports
 
 unit: $(READY)
-	$(BIN)/pytest -n 2 --cov --cov-report=term --cov-fail-under=95
+	$(BIN)/pytest -n 2 --cov --cov-report=
 	$(BIN)/coverage report --include='reconciler/core/*,reconciler/verify/*,reconciler/engine/*' --fail-under=100
 
-# Every command block of the README and of the documentation, run as a reader would; and tests of many processes.
-stories: $(READY)
-	$(BIN)/pytest -n 2 -m 'stories or processes'
+# Whole commands against stand-ins, tests of many processes, and every command block of the README and of the
+# documentation, run as a reader would. With them comes the coverage of everything.
+stories: $(READY) unit
+	$(BIN)/pytest -n 2 -m 'stories or journeys or processes' --cov --cov-append --cov-report=
+	$(BIN)/coverage report --fail-under=95
 
 # Real processes killed at every point that they reach, and the model of the engine at length: about twenty minutes.
 crash: $(READY)

@@ -129,6 +129,9 @@ class Dispatcher:
     async def run(self, stop: Stopping) -> None:
         """Go on until the end is asked for; then begin nothing more, and finish what is under way."""
         ending = asyncio.create_task(self._told(stop))
+        self._closing = False
+        for lane in self._lanes.values():
+            self._fill(lane)  # what a run that a bug ended left waiting
         try:
             while not stop.requested:
                 await self._pause(await self._turn())

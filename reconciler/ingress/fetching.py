@@ -108,8 +108,9 @@ class Fetcher:
         else:
             held.tried_at = now
         self._held[need.url] = held
-        if len(self._held) > REMEMBERED:
-            del self._held[next(iter(self._held))]
+        if len(self._held) > REMEMBERED:  # failures first: senders can name what is not there
+            failed = (url for url, each in self._held.items() if not each.fetched.ok)
+            del self._held[next(failed, next(iter(self._held)))]
         return fetched if need.refresh else held.usable(now)
 
     async def _called(self, need: Need, record: Recorded) -> Fetched:

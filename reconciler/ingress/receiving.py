@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from reconciler.core.deliveries import Arrival
 from reconciler.core.errors import StateError
 from reconciler.core.model import Secret
 from reconciler.ingress.admission import Admission, Admitted
@@ -183,12 +184,13 @@ class Receiver:
 
     async def _keep(self, admitted: Admitted, request: Request, send: Send) -> None:
         """Store a delivery that is genuine, and say so when that is durable."""
-        vendor, found = admitted.vendor, admitted.found
-        try:
-            arrival = self.arrivals.received(found, vendor, request)
-        except DeliveryError as error:
-            self._ports.progress("ingress_unreadable", level="warning", message=f"{vendor.name}: {error}")
-            raise Refusal(415 if isinstance(error, MediaTypeError) else 400, Outcome.UNREADABLE) from None
+        vendor = admitted.vendor
+        arrival = self._arrival(admitted, request)
+        if not arrival.dispatches and not self.admission.recent(admitted):
+            # Before it is kept for nobody: a pass may have written down just now who asks for it.
+            renewed = await self._looked_up(admitted.found.record.id)
+            if renewed is not None and renewed.vendor is vendor:
+                arrival = self._arrival(renewed, request)
         try:
             kept = await self.keeper.keep(arrival)
         except FullError:
@@ -203,6 +205,14 @@ class Receiver:
             if arrival.dispatches:
                 self._ports.wake()
         await answer(send, vendor.accepted)
+
+    def _arrival(self, admitted: Admitted, request: Request) -> Arrival:
+        vendor = admitted.vendor
+        try:
+            return self.arrivals.received(admitted.found, vendor, request)
+        except DeliveryError as error:
+            self._ports.progress("ingress_unreadable", level="warning", message=f"{vendor.name}: {error}")
+            raise Refusal(415 if isinstance(error, MediaTypeError) else 400, Outcome.UNREADABLE) from None
 
 
 def _pretend(vendor: Vendor, request: Request) -> None:

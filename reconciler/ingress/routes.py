@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -24,7 +25,7 @@ class Retries:
         a little of chance is added, so that not everybody is back at the same moment.
         """
         limit = min(self.longest, self.first * 2.0 ** min(attempt - 1, 60))
-        if after is None:
+        if after is None or math.isnan(after):
             return share * limit
         return min(max(after, 0.0), self.longest) + share * min(self.first, limit)
 

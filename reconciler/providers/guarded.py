@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from reconciler.providers.transport import Call, PinnedCall, Reply, Transport, TransportError
@@ -21,6 +22,9 @@ MAX_REPLY: Final = 64 * 1024
 
 MAX_ADDRESSES: Final = 16
 """A host with more is not looked at further."""
+
+LOOK_UPS: Final = 4
+"""Of names, at a time."""
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host, in the order in which they are to be tried; raises `OSError`."""
@@ -45,11 +49,24 @@ class Leave:
         return self.internal or self.loopback
 
 
-async def resolved(host: str, port: int) -> Sequence[str]:
-    """The addresses that the system knows of a host."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-    return tuple(dict.fromkeys(str(item[4][0]) for item in found))
+class Resolver:
+    """Looks hosts up, in threads of its own.
+
+    A look-up cannot be ended, and one of a name server that is silent takes long: in the threads of the event loop it
+    would keep everything else that needs one from its work.
+    """
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(LOOK_UPS, thread_name_prefix="resolver")
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        """The addresses that the system knows of a host."""
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, _looked_up, host, port)
+        return tuple(dict.fromkeys(str(item[4][0]) for item in found))
+
+
+def _looked_up(host: str, port: int) -> Sequence[tuple[Any, ...]]:
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
 
 
 class GuardedTransport:
@@ -59,12 +76,12 @@ class GuardedTransport:
     """
 
     def __init__(
-        self, pinned: Transport, leave: Leave = Leave(), seconds: float = 30.0, resolve: Resolve = resolved
+        self, pinned: Transport, leave: Leave = Leave(), seconds: float = 30.0, resolve: Resolve | None = None
     ) -> None:
         self._pinned = pinned
         self._leave = leave
         self._seconds = seconds
-        self._resolve = resolve
+        self._resolve: Resolve = Resolver() if resolve is None else resolve
 
     async def send(self, call: Call) -> Reply:
         """The reply, its body cut off after `MAX_REPLY` bytes. Raises `TransportError`."""

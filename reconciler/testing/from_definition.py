@@ -28,6 +28,7 @@ NEEDED: Final = ("create",)
 _PLAIN_PATH: Final = re.compile(r'([A-Za-z_][A-Za-z0-9_]*|"[^"\\]+")(\.([A-Za-z_][A-Za-z0-9_]*|"[^"\\]+"))*')
 _NAME: Final = re.compile(r'[A-Za-z0-9_]+|"[^"]+"')
 _EQUAL: Final = re.compile(r"([A-Za-z0-9_.]+) *== *'([^']*)'")
+_UNEQUAL: Final = re.compile(r"[A-Za-z0-9_.]+ *!= *'[^']*'")
 _WHOLE: Final = re.compile(r"\$\{([a-z0-9_.]+)\}")
 _PAGE: Final = "_stand_in_page"
 _WEEK: Final = 604_800.0
@@ -331,8 +332,13 @@ def _put(document: Json, expression: str, value: Json) -> None:
 
 
 def _make_true(document: dict[str, Json], condition: str) -> None:
-    """Let a condition hold: a plain path, one that is compared to a text, or several of these that must all hold."""
+    """Let a condition hold: a plain path, one that is compared to a text, or several of these that must all hold.
+
+    That something is not a text holds where nothing is there.
+    """
     for part in condition.split(" && "):
+        if _UNEQUAL.fullmatch(part):
+            continue
         if match := _EQUAL.fullmatch(part):
             _put(document, match[1], match[2])
         else:

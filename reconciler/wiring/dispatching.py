@@ -7,7 +7,8 @@ It runs beside the server of `reconcile ingress`, and in the same way in an appl
         ...
         await ingress.aclose()
 
-What is in the inbox is handed on while the block runs; at its end what is under way is finished.
+What is in the inbox is handed on while the block runs; at its end what is under way is finished. What was kept for long
+enough is let go of meanwhile.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from reconciler.ingress.targets.event import Drop, Event, Target
 from reconciler.ingress.targets.http import SCHEME, Answered, HttpTarget, Post, UnreachableError
 from reconciler.ingress.targets.log import LogTarget, Write, appending
 from reconciler.ingress.targets.python import PythonTarget, handler_of
+from reconciler.ingress.tidying import Tidying
 from reconciler.manifests.project import Project
 from reconciler.providers.client import HttpTransport
 from reconciler.providers.guarded import GuardedTransport, Leave
@@ -47,12 +49,19 @@ AFTER_A_BUG = 5.0
 
 
 class Dispatching:
-    """The dispatchers of an ingress, one for each scope, over the same targets."""
+    """The dispatchers of an ingress, one for each scope, over the same targets, and whoever tidies up behind them."""
 
-    def __init__(self, dispatchers: tuple[Dispatcher, ...], routes: Routes, progress: Progress) -> None:
+    def __init__(
+        self,
+        dispatchers: tuple[Dispatcher, ...],
+        routes: Routes,
+        progress: Progress,
+        tidying: tuple[Tidying, ...] = (),
+    ) -> None:
         self._dispatchers = dispatchers
         self._routes = routes
         self._progress = progress
+        self._tidying = tidying
 
     def wake(self) -> None:
         """Something was stored. Called in the event loop."""
@@ -65,12 +74,13 @@ class Dispatching:
 
     async def run(self, stop: Stop) -> None:
         """Hand on until the end is asked for, then finish what is under way."""
-        await asyncio.gather(*(self._keep_on(dispatcher, stop) for dispatcher in self._dispatchers))
+        workers: tuple[Dispatcher | Tidying, ...] = (*self._dispatchers, *self._tidying)
+        await asyncio.gather(*(self._keep_on(worker, stop) for worker in workers))
 
-    async def _keep_on(self, dispatcher: Dispatcher, stop: Stop) -> None:
+    async def _keep_on(self, worker: Dispatcher | Tidying, stop: Stop) -> None:
         while not stop.requested:
             try:
-                await dispatcher.run(stop)
+                await worker.run(stop)
             except Exception as error:  # noqa: BLE001 - deliveries must not stay where they are for a bug of ours
                 message = f"this is a bug ({type(error).__name__}); deliveries are handed on in a moment"
                 self._progress("bug", level="error", message=message)
@@ -88,6 +98,7 @@ async def dispatching(
     clock, entropy = SystemClock(), SystemEntropy()
     read = EventReader(opened.vendors, opened.webhooks.find, clock.now).event
     async with routed(opened.project, clock.now, stdout or sys.stdout) as routes:
+        scopes = (opened.project.scope, *also)
         dispatchers = tuple(
             Dispatcher(
                 Means(
@@ -101,9 +112,10 @@ async def dispatching(
                 ),
                 routes,
             )
-            for scope in (opened.project.scope, *also)
+            for scope in scopes
         )
-        handing, stop = Dispatching(dispatchers, routes, opened.progress), Stop()
+        tidying = Tidying(opened.store.inbox(), scopes, clock, opened.progress)
+        handing, stop = Dispatching(dispatchers, routes, opened.progress, (tidying,)), Stop()
         running = asyncio.create_task(handing.run(stop))
         try:
             yield handing

@@ -18,6 +18,8 @@ from tests.cli.adoption_support import (
 )
 from tests.cli.support import Project
 
+pytestmark = pytest.mark.journeys
+
 ADDRESS = "github/repo/acme/api@acme-github"
 OURS = "https://hooks.example.com/webhooks/"
 

@@ -26,6 +26,8 @@ from tests.cli.ingress_support import ingress_of
 from tests.cli.state_support import AUTO, fill, opened
 from tests.cli.support import Project, project_file
 
+pytestmark = pytest.mark.journeys
+
 TO_A_FILE = "targets:\n  - log: {file: out.jsonl, payload: true}\n"
 
 

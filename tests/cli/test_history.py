@@ -22,6 +22,8 @@ from tests.cli.state_support import AUTO, MANUAL, fill, hold, opened
 from tests.cli.support import Project
 from tests.store.samples import entry, lease, orphan
 
+pytestmark = pytest.mark.journeys
+
 
 def entries(project: Project, *arguments: str) -> list[dict[str, Any]]:
     """The log as JSON has it."""

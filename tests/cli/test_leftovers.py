@@ -19,6 +19,8 @@ from tests.cli.state_support import hold, opened
 from tests.cli.support import Outcome, Project, project_file
 from tests.store.samples import lease
 
+pytestmark = pytest.mark.journeys
+
 WEB = "github/repo/acme/web@acme-github"
 HOOKS = "/github/repos/acme/web/hooks"
 BLIND = "slant3d/orders/self@orders"

@@ -15,6 +15,8 @@ from tests.cli.test_daemon import events
 from tests.store.samples import KEY, OTHER_KEY, source
 from tests.support.postgres import PASSWORD
 
+pytestmark = pytest.mark.journeys
+
 
 @pytest.fixture
 def runner(project: Project, postgres: str) -> Project:

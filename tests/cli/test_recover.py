@@ -27,6 +27,8 @@ from reconciler.wiring.ingress import open_ingress
 from reconciler.wiring.inputs import Inputs
 from tests.cli.support import CANARIES, Project, project_file
 
+pytestmark = pytest.mark.journeys
+
 GITHUB = "github/repo/acme/api@acme-github"
 GITLAB = "gitlab/project/acme/tools@acme-gitlab"
 STRIPE = "stripe/account/self@acme-stripe"

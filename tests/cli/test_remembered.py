@@ -22,6 +22,8 @@ from reconciler.wiring.inputs import Inputs
 from reconciler.wiring.verdicts import Verdict, recall
 from tests.cli.support import Outcome, Project, process_environment, project_file
 
+pytestmark = pytest.mark.journeys
+
 DEFINITION = "providers.d/tracker.yaml"
 MANUAL = """\
 graph: intake

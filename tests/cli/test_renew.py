@@ -14,6 +14,8 @@ from reconciler.cli.output import Streams
 from reconciler.system import SystemClock
 from tests.cli.support import Outcome, Project
 
+pytestmark = pytest.mark.journeys
+
 BASE = "airtable/base/app00000000000001@main"
 OTHER = "airtable/base/app00000000000002@main"
 DAY = 86_400.0

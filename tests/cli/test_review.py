@@ -21,6 +21,8 @@ from tests.cli.support import CANARIES, Project, serving
 from tests.docs.pages import blocks
 from tests.render.xml import parsed
 
+pytestmark = pytest.mark.journeys
+
 ADDRESS = "github/repo/acme/api@acme-github"
 TRIED = len(CASES) - 1
 """All but the one that is about missed deliveries: nobody can tell a stand-in of somebody's to miss one."""

@@ -14,6 +14,8 @@ from tests.cli.state_support import AUTO, MANUAL, fill
 from tests.cli.support import Project, process_environment
 from tests.cli.test_deliveries import listed
 
+pytestmark = pytest.mark.journeys
+
 
 @pytest.fixture
 def ingress(project: Project) -> Iterator[str]:

@@ -18,6 +18,8 @@ from reconciler.store.opening import open_for_writing
 from tests.cli.state_support import AUTO, fill, hold, in_sync, listed, run, state
 from tests.cli.support import Outcome, Project, process_environment
 
+pytestmark = pytest.mark.journeys
+
 
 @pytest.fixture
 def filled(project: Project) -> Project:

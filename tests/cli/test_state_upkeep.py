@@ -15,6 +15,8 @@ from reconciler.store.tables import METADATA
 from tests.cli.state_support import fill, hold, in_sync, run, state
 from tests.cli.support import Project, project_file
 
+pytestmark = pytest.mark.journeys
+
 
 @pytest.fixture
 def filled(project: Project) -> Project:

@@ -10,6 +10,8 @@ from tests.cli.state_support import AUTO, MANUAL, fill, in_sync, listed, manual,
 from tests.cli.support import Project
 from tests.store.samples import lease, orphan
 
+pytestmark = pytest.mark.journeys
+
 
 @pytest.fixture
 def filled(project: Project) -> Project:

@@ -209,6 +209,11 @@ def test_a_target_says_when_to_come_back(after: float, pause: float) -> None:
     assert Retries(first=5.0, longest=100.0).pause(4, 0.5, after) == pause
 
 
+def test_a_time_that_is_none_is_no_time_to_come_back() -> None:
+    """A store would not take it, and nothing would be written down any more."""
+    assert Retries(first=5.0, longest=100.0).pause(4, 0.5, float("nan")) == 20.0
+
+
 async def test_the_wish_to_be_left_alone_is_honoured() -> None:
     """The next try is not before the time that the target asked for."""
     times: list[float] = []
@@ -434,8 +439,11 @@ class Troubled(MemoryInbox):
     def __init__(self) -> None:
         super().__init__()
         self.broken: set[str] = set()
+        self.bug = False
 
     def claim(self, scope: str, holder: str, now: float, seconds: float, limit: int) -> Sequence[Job]:
+        if self.bug:
+            raise RuntimeError("a bug")
         if "claim" in self.broken:
             raise StateError("the state is locked")
         return super().claim(scope, holder, now, seconds, limit)
@@ -462,6 +470,29 @@ async def test_a_store_that_cannot_be_used_is_waited_for() -> None:
     await desk.end()
     assert target.ids == ["a-00001"]
     assert "the state is locked" in desk.told[0][1]["message"]
+
+
+async def test_after_a_bug_it_can_be_run_again() -> None:
+    """What was under way comes back when its claim ends, and what waited goes on at once."""
+    inbox, target = Troubled(), Recording()
+    desk = Desk(inbox=kept(inbox, [arrival(1, "a"), arrival(2, "a"), arrival(3, "a")]))
+
+    async def answer(event: Event) -> None:
+        if len(target.ids) <= 2:
+            inbox.bug = True
+            await asyncio.Event().wait()
+
+    target.answer = answer
+    dispatcher = desk.begin(to(target, concurrency=2))
+    with pytest.raises(RuntimeError, match="a bug"):
+        await desk.until(lambda: False)
+    inbox.bug = False
+
+    desk.task = asyncio.create_task(dispatcher.run(desk.stop))
+    await desk.until(desk.all_done)
+    await desk.end()
+
+    assert target.ids == ["a-00001", "a-00002", "a-00003", "a-00001", "a-00002"]
 
 
 async def test_what_cannot_be_written_down_at_the_end_is_told() -> None:

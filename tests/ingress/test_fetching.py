@@ -125,6 +125,20 @@ async def test_certificates_that_senders_name_are_rationed() -> None:
     assert len(fetcher._held) <= 256
 
 
+async def test_what_is_not_there_takes_no_place_of_what_is() -> None:
+    """Whoever names certificates that do not exist, again and again, makes nobody forget a good one."""
+    source = Source()
+    fetcher = Fetcher(source)
+    await fetcher(KEYS, record())
+    source.status = 404
+    for number in range(400):
+        await asyncio.sleep(0.3)
+        await fetcher(certificate(number), record())
+
+    assert len(fetcher._held) <= 256
+    assert (await fetcher(KEYS, record())).body == b"1"
+
+
 async def test_a_fetch_has_an_end_and_a_size() -> None:
     """What takes too long, and what is too long, is nothing."""
     source = Source()

@@ -301,6 +301,24 @@ async def test_a_cancelled_request_is_not_a_slow_one() -> None:
 
 
 @pytest.mark.looptime
+@pytest.mark.parametrize("ended", [asyncio.CancelledError, OSError])
+async def test_of_a_body_that_is_ended_by_others_nothing_is_held(ended: type[BaseException]) -> None:
+    """A time limit of the application that mounts the ingress, or a server that raises when its client is gone."""
+    reader = Reader(Limits())
+    pieces = iter([{"type": "http.request", "body": b"x" * 10, "more_body": True}])
+
+    async def receive() -> dict[str, Any]:
+        if (piece := next(pieces, None)) is None:
+            raise ended
+        return piece
+
+    with pytest.raises(ended):
+        await reader.read(receive, 100)
+
+    assert reader.held == 0
+
+
+@pytest.mark.looptime
 async def test_a_slow_client_is_answered_and_hung_up_on() -> None:
     """408, and the connection ends."""
     world = World()

@@ -312,6 +312,25 @@ async def test_a_secret_that_was_rotated_just_now_is_taken() -> None:
     assert world.shelf.asked == 2
 
 
+async def test_what_nobody_asked_for_a_moment_ago_goes_to_whoever_asks_for_it_now() -> None:
+    """Before a delivery is kept for nobody the webhook is read once more, unless that was just now, or it is gone."""
+    world = World()
+    await world.post({"n": 1}, delivery="d1")
+    admission = world.ingress._receiver.admission
+    admission._known[ID] = replace(admission._known[ID], at=admission._known[ID].at - 0.5)
+    world.shelf.put(record(relations=(wants("triage", "push"), wants("notify", "issues"))), SECRET)
+
+    assert (await world.post({"n": 2}, delivery="d2", event="issues")).status == 200
+    [(_, handed)] = [told for told in world.inbox.kept() if told[0].provider_delivery_id == "d2"]
+    assert [each.dispatch.subscriber.id for each in handed] == ["notify"]
+    assert (await world.post({"n": 3}, delivery="d3", event="other")).status == 200
+    assert world.shelf.asked == 2
+    admission._known[ID] = replace(admission._known[ID], at=admission._known[ID].at - 0.5)
+    del world.shelf.found[ID]
+    assert (await world.post({"n": 4}, delivery="d4", event="other")).status == 200
+    assert len(world.inbox.kept()) == 4
+
+
 async def test_a_webhook_that_went_away_meanwhile_is_refused() -> None:
     """The second look finds nothing, or a tombstone."""
     world = World()

@@ -8,6 +8,7 @@ import stat
 import threading
 from base64 import b64encode
 from collections.abc import Awaitable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -285,10 +286,11 @@ async def test_a_handler_may_be_async_or_plain() -> None:
         (Drop("not for us"), Drop, "not for us"),
         (Again("later", after=3.0), Again, "later"),
         (KeyError("canary"), Again, "the handler raised KeyError"),
+        (SystemExit("canary"), Again, "the handler raised SystemExit"),
     ],
     ids=str,
 )
-async def test_what_a_handler_raises(raised: Exception, expected: type[Exception], words: str) -> None:
+async def test_what_a_handler_raises(raised: BaseException, expected: type[Exception], words: str) -> None:
     """Its own text is not repeated, unless it says no in our words."""
 
     def handler(event: Event) -> None:
@@ -298,6 +300,25 @@ async def test_what_a_handler_raises(raised: Exception, expected: type[Exception
     with pytest.raises(expected, match=words) as caught:
         await target.send(EVENT)
     assert "canary" not in str(caught.value)
+    await target.aclose()
+
+
+async def test_a_handler_that_is_cancelled_from_within_failed_and_one_whose_time_is_over_did_not() -> None:
+    """Only who asked for the end of a try is told that it ended."""
+
+    async def handler(event: Event) -> None:
+        if event.attempt == 1:
+            raise asyncio.CancelledError
+        await asyncio.Event().wait()
+
+    target = PythonTarget(handler, 1)
+    with pytest.raises(Again, match="the handler raised CancelledError"):
+        await target.send(EVENT)
+    sending = asyncio.create_task(target.send(replace(EVENT, attempt=2)))
+    await asyncio.sleep(0)
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
     await target.aclose()
 
 
@@ -341,6 +362,26 @@ async def test_the_log_has_a_line_for_each() -> None:
     assert json.loads(lines[1]) == EVENT.document()
     assert "canary" not in lines[0]
     await LogTarget(lines.append).aclose()
+
+
+async def test_a_log_that_nobody_reads_keeps_no_thread_but_its_own() -> None:
+    """However often a line is given up, whatever else needs a thread has one."""
+    read = threading.Event()
+
+    def write(line: str) -> None:
+        read.wait(10)
+
+    target = LogTarget(write)
+    for _ in range(40):  # more than the event loop has threads
+        writing = asyncio.create_task(target.send(EVENT))
+        await asyncio.sleep(0)
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+    async with asyncio.timeout(5):
+        await asyncio.to_thread(read.is_set)
+    read.set()
+    await target.aclose()
 
 
 async def test_a_log_file_is_the_owners_alone(tmp_path: Path) -> None:

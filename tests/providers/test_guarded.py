@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from reconciler.providers.client import HttpTransport
-from reconciler.providers.guarded import MAX_REPLY, GuardedTransport, Leave, resolved
+from reconciler.providers.guarded import MAX_REPLY, GuardedTransport, Leave, Resolver
 from reconciler.providers.transport import Call, PinnedCall, Reply, TransportError
 from tests.settings.test_addresses import FORBIDDEN, INTERNAL, LOOPBACK, PUBLIC
 
@@ -154,9 +156,29 @@ async def test_the_next_address_is_tried_where_nothing_was_sent() -> None:
 async def test_what_only_a_resolver_takes_for_an_address_is_looked_at_as_what_it_is() -> None:
     """`127.1` and its like lead to this machine, and are refused for that."""
     for host in ("127.1", "2130706433", "0x7f.1", "0177.0.0.1"):
-        assert set(await resolved(host, 443)) == {"127.0.0.1"}
+        assert set(await Resolver()(host, 443)) == {"127.0.0.1"}
         with pytest.raises(TransportError, match="public internet"):
             await GuardedTransport(Wire()).send(Call(method="POST", url=f"https://{host}/"))
+
+
+async def test_a_silent_name_server_keeps_no_thread_but_those_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many hosts are looked up in vain, whatever else needs a thread has one."""
+    silent = threading.Event()
+
+    def look_up(*args: object, **details: object) -> list[object]:
+        silent.wait(10)
+        raise OSError
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    guard = GuardedTransport(Wire())
+    sending = [asyncio.create_task(guard.send(POST)) for _ in range(40)]  # more than the event loop has threads
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await asyncio.to_thread(silent.is_set)
+    silent.set()
+    for each in sending:
+        with pytest.raises(TransportError, match="cannot be found"):
+            await each
 
 
 # -- the wire ----------------------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ async def test_rows_that_are_no_objects_are_refused() -> None:
         ({"config": {"url": ["https://a/"]}}, "`config.url`"),
         ({"events": {"push": True}}, "`events`"),
         ({"events": [None]}, "`events`"),
-        ({"active": "yes"}, "`active`"),
+        ({"active": "yes"}, "active` is neither true nor false"),
     ],
 )
 async def test_wrong_types_are_refused_with_the_field(changes: dict[str, Any], field: str) -> None:

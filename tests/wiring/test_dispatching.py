@@ -8,6 +8,7 @@ import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,10 @@ from reconciler.settings.targets import HttpDeclaration
 from reconciler.system import SystemClock
 from reconciler.wiring import dispatching
 from reconciler.wiring.dispatching import Dispatching, leave_of, ordered_by, posting, routed
-from tests.ingress.dispatch_support import graph
+from reconciler.wiring.ingress import open_ingress
+from reconciler.wiring.inputs import Inputs
+from tests.ingress.dispatch_support import arrival, graph
+from tests.support import ingress_process
 
 SECRET = "whsec_" + b64encode(b"a key of thirty-two bytes, or so").decode()
 
@@ -259,3 +263,21 @@ async def test_a_bug_of_ours_does_not_end_the_handing_on(monkeypatch: pytest.Mon
     assert (broken.turns, handing.ordered("graph:a")) == (12, False)
     assert told == [("bug", "this is a bug (KeyError); deliveries are handed on in a moment")]
     assert Secret(SECRET)
+
+
+async def test_what_was_kept_for_long_enough_is_let_go_of_while_the_ingress_runs(tmp_path: Path) -> None:
+    """Nobody has to ask for it: the inbox does not grow for ever."""
+    root = ingress_process.project(tmp_path / "project")
+    tidied = asyncio.Event()
+
+    def progress(event: str, /, **_details: object) -> None:
+        if event == "ingress_tidied":
+            tidied.set()
+
+    async with open_ingress(Inputs(directory=root, files=(), environment={}), progress) as opened:
+        inbox = opened.store.inbox()
+        inbox.accept([replace(arrival(1), keys=()), replace(arrival(2, at=SystemClock().now()), keys=())])
+        async with dispatching.dispatching(opened), asyncio.timeout(20):
+            await tidied.wait()
+        assert inbox.delivery("acme", "d00001") is None
+        assert inbox.delivery("acme", "d00002")

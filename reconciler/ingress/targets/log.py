@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from reconciler.ingress.targets.event import Again, Event
@@ -15,24 +16,28 @@ Write = Callable[[str], None]
 
 
 class LogTarget:
-    """Writes the attributes of events; with `payload` their data too. `write` is called in a thread."""
+    """Writes the attributes of events; with `payload` their data too.
+
+    `write` is called in a thread of its own, one line after another: where nobody reads what is written it waits for
+    as long as it likes, and nothing else does.
+    """
 
     def __init__(self, write: Write, *, payload: bool = False) -> None:
         self._write = write
         self._payload = payload
-        self._turn = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="log")
 
     async def send(self, event: Event) -> None:
         document = event.document() if self._payload else event.attributes()
         line = json.dumps(document, separators=(",", ":"))
-        async with self._turn:
-            try:
-                await asyncio.to_thread(self._write, f"{line}\n")
-            except OSError as error:
-                raise Again(f"the log cannot be written: {error.strerror}") from None
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._write, f"{line}\n")
+        except OSError as error:
+            raise Again(f"the log cannot be written: {error.strerror}") from None
 
     async def aclose(self) -> None:
-        """There is nothing to let go of."""
+        """Take no more; a line that is being written is not waited for."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
 
 def appending(path: Path) -> Write:

@@ -42,8 +42,13 @@ class PythonTarget:
                 await returned
         except (Drop, Again):
             raise
-        except Exception as error:  # a handler is somebody else's code, and may raise anything
-            # Its text may quote the payload.
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise  # its time is over
+            raise Again("the handler raised CancelledError") from error
+        except (Exception, SystemExit) as error:  # a handler is somebody else's code, and may raise anything
+            # Its text may quote the payload. That it wants to exit is no reason for the ingress to do so.
             raise Again(f"the handler raised {type(error).__name__}") from error
 
     async def aclose(self) -> None:
