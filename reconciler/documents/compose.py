@@ -32,7 +32,7 @@ from reconciler.documents.nearest import quoted_key
 from reconciler.documents.parsing import ParserFactory, fastest_parser
 from reconciler.documents.positions import MAX_DEPTH, Mark, Marks, NodePath, begin, path_text, read_marks
 from reconciler.documents.scalars import plain
-from reconciler.documents.syntax import syntax_problem, unreadable
+from reconciler.documents.syntax import TOO_DEEP, syntax_problem, unreadable
 
 MAX_NODES = 2_000_000
 MAX_ALIASED = 100_000
@@ -237,7 +237,7 @@ class _Composer:
         if event.tag is not None:
             self._check_tag(event, _CONTAINER_TAGS)
         if len(self._stack) >= MAX_DEPTH:
-            raise _StopError(self._problem("too_deep", f"nested more than {MAX_DEPTH} levels deep", event))
+            raise _StopError(self._problem("too_deep", TOO_DEEP, event))
         if event.anchor is not None:
             self._anchors[event.anchor] = None
         parent = self._container

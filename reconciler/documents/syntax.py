@@ -8,10 +8,13 @@ from yaml import YAMLError
 from yaml.error import MarkedYAMLError
 
 from reconciler.core.errors import Location, Problem
+from reconciler.documents.positions import MAX_DEPTH
 
 MAX_BYTES = 10 * 1024 * 1024
 
 _UTF8_MARK = b"\xef\xbb\xbf"
+TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
+
 _OTHER_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 _NOT_ALLOWED = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _WORDS = {
@@ -56,6 +59,8 @@ def syntax_problem(error: YAMLError, data: bytes, file: str) -> Problem:
     where = Location(file, mark.line + 1, mark.column + 1)
     character = _character_at(text, mark.line, mark.column)
     said = error.problem or "the parser gives no reason"
+    if "maximum nesting depth" in said:  # libyaml's own limit: its scanner runs ahead of the events that we count
+        return Problem("too_deep", TOO_DEEP, where)
     if character == "\t" and ("tab" in said or "cannot start any token" in said):
         return Problem("yaml", "a tab stands where YAML allows only spaces: indent with spaces", where)
     if "cannot start any token" in said:

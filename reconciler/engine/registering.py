@@ -62,6 +62,10 @@ async def update(unit: Unit, step: Step, desired: Desired, recorded: Recorded) -
         supplied = unit.supplied.get(desired.secret) if desired.secret != recorded.secret else None
         await unit.write(Point.LOCAL, Write(record=record, secret=supplied))
         return Outcome(step=step, result=Result.DONE, webhook_id=record.id)
+    if recorded.relations != record.relations:
+        # The provider may deliver a new event before its answer is written down: then it is known who wants it.
+        remote(unit, record)  # raises where nobody could be called
+        await unit.write(Point.INTENT, Write(record=replace(recorded, relations=record.relations)))
     await _update(unit, step, record)
     return Outcome(step=step, result=Result.DONE, webhook_id=record.id)
 
@@ -192,7 +196,7 @@ async def _update(unit: Unit, step: Step, record: Recorded) -> None:
     if record.slot and step.recorded and step.recorded.url != record.url:
         # In a slot the URL alone tells whose webhook it is: before it is set, its base URL must be known to be ours.
         intent = replace(step.recorded, id=record.id, url=record.url, secret=record.secret, phase=Phase.PENDING)
-        await unit.write(Point.INTENT, Write(record=intent))
+        await unit.write(Point.INTENT, Write(record=replace(intent, relations=record.relations)))
     if any(change.field not in LOCAL_FIELDS for change in step.changes):
         answer = await way.repeat(Point.UPDATE, lambda: way.provider.update(way.target, step.remote_ids[0], wanted))
     else:

@@ -96,6 +96,23 @@ async def test_events_are_widened_and_shrunk_in_place() -> None:
     await assert_settled(world, trigger("issues"))
 
 
+async def test_who_wants_an_event_is_known_before_it_is_subscribed_to() -> None:
+    """The provider may deliver at once: at its call the new event is routed already, though not yet recorded as had."""
+    world = World()
+    await world.run(trigger("push"))
+    seen: list[tuple[frozenset[str], set[str]]] = []
+
+    def look(verb: str, target: Target) -> None:
+        if verb == "update":
+            record = world.record()
+            seen.append((record.events, {event for relation in record.relations for event in relation.events}))
+
+    world.provider().before = look
+    await world.run(trigger("push", "issues"))
+    assert seen == [(frozenset({"push"}), {"push", "issues"})]
+    assert world.record().events == {"push", "issues"}
+
+
 async def test_a_routing_change_calls_no_provider() -> None:
     """Another graph for the same events: only our record learns of it."""
     world = World()
