@@ -18,11 +18,15 @@ async def missing_permissions(plan: Plan, ports: Ports, gates: Gates, stop: Stop
     Only a positive answer that it is missing refuses anything; what cannot be found out is left to the calls.
     """
     steps: dict[tuple[str, str, str], list[Step]] = {}
+    sources: dict[tuple[str, str, str], Desired | Recorded] = {}
     for step in plan.applicable:
-        if step.calls_provider:
-            steps.setdefault((step.key.provider, step.key.credentials, step.key.type), []).append(step)
+        source = step.desired or step.recorded
+        if source and step.calls_provider:
+            place = (step.key.provider, step.key.credentials, step.key.type)
+            steps.setdefault(place, []).append(step)
+            sources.setdefault(place, source)
     places = sorted(steps)
-    missing = await asyncio.gather(*(_missing(steps[place][0], ports, gates, stop) for place in places))
+    missing = await asyncio.gather(*(_missing(sources[place], ports, gates, stop) for place in places))
     return tuple(
         Refusal(
             guard="permission",
@@ -36,16 +40,13 @@ async def missing_permissions(plan: Plan, ports: Ports, gates: Gates, stop: Stop
     )
 
 
-async def _missing(step: Step, ports: Ports, gates: Gates, stop: Stop) -> str:
-    source: Desired | Recorded | None = step.desired or step.recorded
-    if source is None:
-        return ""
+async def _missing(source: Desired | Recorded, ports: Ports, gates: Gates, stop: Stop) -> str:
     try:
         target = target_of(ports, source)
-        provider = ports.providers[step.key.provider]
+        provider = ports.providers[source.key.provider]
         async with gates.to(provider, target.credentials).place(stop):
             return await provider.missing_permission(target)
     except ProviderError as error:
-        told = {"provider": step.key.provider, "credentials": step.key.credentials, "reason": str(error)}
+        told = {"provider": source.key.provider, "credentials": source.key.credentials, "reason": str(error)}
         ports.progress("permission_unknown", **told)
         return ""

@@ -448,7 +448,7 @@ def test_a_manual_webhook_that_is_renamed_without_saying_so_is_told_the_way() ->
 def test_a_moved_webhook_is_revived_from_its_tombstone() -> None:
     """The old name was pruned in an earlier pass: the URL comes back under the new one."""
     record = recorded(wishes(trigger(manual=True, subscriber=graph("old")))[0], phase=Phase.TOMBSTONE)
-    step = only(plan(wishes(trigger(manual=True, moved=("graph:other", "graph:old"))), [record]))
+    step = only(plan(wishes(trigger(manual=True, moved=("graph:a", "graph:old"))), [record]))
     assert (step.action, step.reason, step.recorded) == (Action.CREATE, Reason.REVIVED, record)
 
 
