@@ -89,12 +89,12 @@ def jwk(key_id: str = KID, **changes: Any) -> dict[str, Any]:
 def ec_jwk(**changes: Any) -> dict[str, Any]:
     """The public half of the P-256 key as a JWK."""
     numbers = ec_key().public_key().public_numbers()
-    return {"kty": "EC", "crv": "P-256", "kid": KID, "x": b64(numbers.x), "y": b64(numbers.y)} | changes
+    return {"kty": "EC", "crv": "P-256", "kid": KID, "x": b64(numbers.x, 32), "y": b64(numbers.y, 32)} | changes
 
 
-def b64(number: int) -> str:
-    """A number as JWKs write it."""
-    raw = number.to_bytes((number.bit_length() + 7) // 8)
+def b64(number: int, size: int = 0) -> str:
+    """A number as JWKs write it: coordinates in full length (RFC 7518, section 6.2.1.2), others as short as may be."""
+    raw = number.to_bytes(size or (number.bit_length() + 7) // 8)
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
