@@ -12,6 +12,7 @@ another provider's, it is disabled, or nothing proves the delivery.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from reconciler.core.errors import StateError
@@ -32,25 +33,25 @@ _NOBODY: Final = Vendor(name=ELSEWHERE, scheme=HmacScheme(header="X-Signature"),
 _NO_WEBHOOK: Final = "00000000-0000-4000-8000-000000000000"
 
 
-def app(ports: Ports, limits: Limits | None = None, prefix: str = "") -> Ingress:
+def app(ports: Ports, limits: Limits | None = None, prefix: str = "", former: Iterable[str] = ()) -> Ingress:
     """The ingress as an ASGI application, to be served or to be mounted.
 
     `prefix` is what stands before `/webhooks` in the path as it arrives, without a slash at its end; what a mount takes
-    off is not part of it.
+    off is not part of it. `former` are those of base URLs before: what providers still send there is taken, too.
     """
-    return Ingress(ports, limits or Limits(), prefix)
+    return Ingress(ports, limits or Limits(), (prefix, *former))
 
 
 class Ingress:
     """The application. It lives in one event loop; `aclose` stores what waits for that, then ends the writer."""
 
-    def __init__(self, ports: Ports, limits: Limits, prefix: str) -> None:
+    def __init__(self, ports: Ports, limits: Limits, prefixes: Iterable[str]) -> None:
         self.counters = Counters()
         self._ports = ports
         self._receiver = Receiver(ports, limits, self.counters)
         self._draining = False
         self._path = re.compile(
-            re.escape(prefix) + r"/webhooks/([a-z][a-z0-9_-]{0,59})/"
+            f"(?:{'|'.join(map(re.escape, prefixes))})" + r"/webhooks/([a-z][a-z0-9_-]{0,59})/"
             r"([0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})"
         )
 

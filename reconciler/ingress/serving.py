@@ -100,7 +100,7 @@ class Watch:
 def guarded(watch: Watch, base: Any = AutoHTTPProtocol) -> type[asyncio.Protocol]:
     """The protocol `base` of uvicorn, each connection of which is watched."""
 
-    class Guarded(base):  # type: ignore[misc]
+    class Guarded(base):  # type: ignore[misc]  # a base that is known at run time alone
         """One connection. `waiting_since` is when it began to owe us a request; None while one is being answered."""
 
         waiting_since: float | None = None

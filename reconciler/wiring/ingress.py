@@ -45,7 +45,15 @@ class Opened:
     @property
     def prefix(self) -> str:
         """What stands before `/webhooks` in the project's ingress URLs: the path of its base URL."""
-        return urlsplit(self.project.base_url or "").path.rstrip("/")
+        return _path(self.project.base_url or "")
+
+    def former(self) -> tuple[str, ...]:
+        """The same of the other base URLs that webhooks of these scopes were ever registered under.
+
+        Raises `StateError`.
+        """
+        known = {_path(url) for scope in self.webhooks.scopes for url in self.store.base_urls(scope)}
+        return tuple(sorted(known - {self.prefix}))
 
     def ports(self, wake: Callable[[], None] = nothing_to_do, ordered: Ordered = never_ordered) -> Ports:
         """What the ingress application needs; `wake` and `ordered` are the dispatcher's."""
@@ -60,6 +68,10 @@ class Opened:
             wake=wake,
             ordered=ordered,
         )
+
+
+def _path(base_url: str) -> str:
+    return urlsplit(base_url).path.rstrip("/")
 
 
 @asynccontextmanager
@@ -127,12 +139,12 @@ class StoredWebhooks:
     """The webhooks of some scopes of a store."""
 
     def __init__(self, store: SqlStore, scopes: tuple[str, ...]) -> None:
+        self.scopes = scopes
         self._store = store
-        self._scopes = scopes
 
     def find(self, webhook_id: str) -> Found | None:
         """The webhook in the first of the scopes that has it, with its secrets."""
-        for scope in self._scopes:
+        for scope in self.scopes:
             record = self._store.record(scope, webhook_id)
             if record is not None:
                 return Found(scope=scope, record=record, secrets=self._store.secrets(webhook_id))

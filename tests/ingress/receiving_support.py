@@ -192,6 +192,7 @@ class World:
     logs: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     woken: int = 0
     prefix: str = ""
+    former: tuple[str, ...] = ()
     ingress: Ingress = field(init=False)
 
     def __post_init__(self) -> None:
@@ -207,7 +208,7 @@ class World:
             progress=lambda event, /, **details: self.logs.append((event, details)),
             wake=self._wake,
         )
-        self.ingress = app(ports, self.limits, self.prefix)
+        self.ingress = app(ports, self.limits, self.prefix, self.former)
 
     async def _fetch(self, need: Need, _record: Recorded) -> Fetched:
         self.fetched.append(need)

@@ -669,6 +669,17 @@ async def test_a_prefix_and_a_mount_come_off_the_path() -> None:
     assert answer.status == 200
 
 
+async def test_while_the_base_url_moves_both_are_taken() -> None:
+    """The record has the new URL already; what the provider still sends to the old host and path is no less genuine."""
+    world = World(prefix="/new", former=("", "/old"))
+    world.shelf.put(record(url=f"https://new.acme.dev/new/webhooks/forge/{ID}"), SECRET)
+    for number, place in enumerate(("/new", "/old", "")):
+        path, host = f"{place}/webhooks/forge/{ID}", {"host": f"host{number}.acme.dev"}
+        assert (await world.post({"n": number}, path=path, delivery=f"d{number}", headers=host)).status == 200
+    assert (await world.post(path=f"/other/webhooks/forge/{ID}", delivery="d9")).status == 404
+    assert len(world.inbox.kept()) == 3
+
+
 async def test_it_lives_with_a_lifespan_and_refuses_web_sockets() -> None:
     """At the end of the lifespan what waits is stored, and nothing is taken any more."""
     world = World()

@@ -79,8 +79,17 @@ async def test_a_project_is_opened_without_its_manifests(tmp_path: Path) -> None
     (root / "webhooks" / "broken.yaml").write_text("graph: [")
     async with open_ingress(Inputs(directory=root, files=(), environment={}), silent, ["library"]) as opened:
         assert opened.webhooks.find(ID) is not None
-        assert opened.prefix == ""
+        assert (opened.prefix, opened.former()) == ("", ())
         assert opened.ports().inbox.next_due("acme") is None
+
+
+async def test_the_paths_of_former_base_urls_are_known(tmp_path: Path) -> None:
+    """The base URL moved to another path: webhooks that were registered under the old one are still received there."""
+    root = project(tmp_path / "project")
+    file = root / "reconciler.yaml"
+    file.write_text(file.read_text().replace("https://hooks.example.com", "https://hooks.example.com/new/"))
+    async with open_ingress(Inputs(directory=root, files=(), environment={}), silent, ["library"]) as opened:
+        assert (opened.prefix, opened.former()) == ("/new", ("",))
 
 
 async def test_no_state_and_no_definition_is_made_up(tmp_path: Path) -> None:

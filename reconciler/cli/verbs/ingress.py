@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 
 from reconciler.cli.exits import ExitCode
@@ -25,9 +26,10 @@ def run(flags: IngressFlags, output: Output) -> ExitCode:
         async with AsyncExitStack() as stack:
             opened = await stack.enter_async_context(open_ingress(inputs_of(flags, output), output, _also(flags)))
             prefix = opened.prefix if flags.prefix is None else _checked(flags.prefix)
+            former = await asyncio.to_thread(opened.former) if flags.prefix is None else ()
             handing = dispatching(opened, _also(flags), output.streams.stdout)
             dispatches = await stack.enter_async_context(handing)
-            ingress = app(opened.ports(dispatches.wake, dispatches.ordered), _limits(flags), prefix)
+            ingress = app(opened.ports(dispatches.wake, dispatches.ordered), _limits(flags), prefix, former)
             stack.push_async_callback(ingress.aclose)
             await _listen(ingress, prefix, flags, output, stack)
             await drain.wait()
