@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import httpx2 as httpx
+import pytest
 
 from reconciler.testing.vendors.base import Outcome
 from tests.cli.adoption_support import at_github, in_sync
 from tests.cli.support import Project
+
+pytestmark = pytest.mark.journeys
 
 ADDRESS = "github/repo/acme/api@acme-github"
 

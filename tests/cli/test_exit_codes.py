@@ -23,6 +23,8 @@ from reconciler.system import SystemClock
 from reconciler.testing.faults import Fault
 from tests.cli.support import Project
 
+pytestmark = pytest.mark.journeys
+
 MANY = [f"acme/repo{number:02}" for number in range(12)]
 
 

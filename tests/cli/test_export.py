@@ -10,6 +10,8 @@ from reconciler.testing.faults import Fault
 from tests.cli.adoption_support import at_github, at_stripe, at_telegram, commands
 from tests.cli.support import CANARIES, Outcome, Project
 
+pytestmark = pytest.mark.journeys
+
 ADDRESS = "github/repo/acme/api@acme-github"
 
 

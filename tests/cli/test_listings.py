@@ -9,6 +9,8 @@ import pytest
 from reconciler.testing.faults import Fault
 from tests.cli.support import Project
 
+pytestmark = pytest.mark.journeys
+
 ADDRESS = "github/repo/acme/api@acme-github"
 MANUAL = "graph: intake\ntriggers:\n  - {provider: generic, events: [plain], manual: true, name: form}\n"
 

@@ -6,8 +6,11 @@ import json
 from pathlib import Path
 
 import jsonschema
+import pytest
 
 from tests.cli.support import CANARIES, Project
+
+pytestmark = pytest.mark.journeys
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "plan.schema.json").read_text())
 ADDRESS = "github/repo/acme/api@acme-github"
