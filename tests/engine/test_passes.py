@@ -13,7 +13,7 @@ from reconciler.core.errors import (
     ScopeBoundError,
     TerminalError,
 )
-from reconciler.core.model import OptionTraits, Phase, Secret, Trigger
+from reconciler.core.model import Listing, OptionTraits, Phase, Secret, Trigger
 from reconciler.core.plan import Action, Plan, PlanOptions, Reason
 from reconciler.core.ports import Credentials, Target
 from reconciler.engine.context import Stop
@@ -80,6 +80,18 @@ async def test_one_list_serves_all_webhooks_of_a_resource() -> None:
     world.provider().calls.clear()
     await world.plan(trigger(), trigger(user="bob"))
     assert world.provider().calls == [("list", "acme/api")]
+
+
+async def test_groups_are_listed_alone() -> None:
+    """What an export asks for: every object of a resource, whoever made it, and nothing is written."""
+    world = World()
+    await world.run(trigger())
+    record = world.record()
+    observed = await world.reconciler().listed({record.key.group: "acme/api"})
+    (listing,) = observed.values()
+    assert isinstance(listing, Listing)
+    assert [item.remote_id for item in listing.objects] == [record.remote_id]
+    assert world.records() == [record]
 
 
 async def test_events_are_widened_and_shrunk_in_place() -> None:
