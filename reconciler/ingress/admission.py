@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 from reconciler.core.model import Phase, Secret
 from reconciler.ingress.ports import Found, Kind, Ports, Vendor
 from reconciler.verify.request import Facts
+from reconciler.verify.schemes import Verifier, verifier
 
 V = TypeVar("V")
 
@@ -32,7 +33,10 @@ CAPTURE_SECONDS: Final = 600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
-    """A webhook that requests are verified for; `at` is when it was read, in the loop's time."""
+    """A webhook that requests are verified for; `at` is when it was read, in the loop's time.
+
+    `verify` has the keys that the secrets were then.
+    """
 
     found: Found
     vendor: Vendor
@@ -40,6 +44,7 @@ class Admitted:
     facts: Facts
     disabled: bool
     at: float
+    verify: Verifier
 
 
 class Admission:
@@ -118,6 +123,7 @@ class Admission:
             facts=Facts(resource=record.resource, provider_id=record.remote_id, capturing=pending and young),
             disabled=record.phase is Phase.TOMBSTONE,
             at=at,
+            verify=verifier(vendor.scheme, found.secrets),
         )
 
 

@@ -154,12 +154,12 @@ class Receiver:
         return undecided(found.reason) if isinstance(found, Need) else found
 
     def _judge(self, admitted: Admitted, request: Request, facts: Facts) -> Verdict | HandshakeReply | Need:
-        vendor, secrets, now = admitted.vendor, admitted.found.secrets, self._ports.clock.now()
+        vendor, now = admitted.vendor, self._ports.clock.now()
         if vendor.handshakes:
-            reply = handshake_reply(vendor.handshakes, vendor.scheme, secrets, request, now, facts)
+            reply = handshake_reply(vendor.handshakes, vendor.scheme, admitted.found.secrets, request, now, facts)
             if reply is not None:
                 return reply
-        return verify(vendor.scheme, secrets, request, now, facts)
+        return admitted.verify(request, now, facts)
 
     async def _captured(self, admitted: Admitted, reply: HandshakeReply, refusal: int) -> HandshakeReply:
         """The reply, once a secret that it answers to is stored."""

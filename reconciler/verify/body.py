@@ -50,13 +50,23 @@ def parse_json(body: bytes, unique: Mapping[str, bytes] = _NO_NAMES) -> Json:
         strict = strict or body.count(spelt) > 1
     try:
         text = body.decode("utf-8")
-        payload = (_decoder(unique.keys()) if strict else _DECODER).decode(text)
+        payload = _decoder(unique.keys()).decode(text) if strict else _decoded(text)
         if escaped and "\\ud" in text.lower():
             json.dumps(payload, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         # The cause quotes what the sender wrote.
         raise DeliveryError("the body is not JSON in UTF-8") from None
     return payload
+
+
+def _decoded(text: str) -> Json:
+    """What `text` says: nearly always it begins at once, and nothing follows."""
+    payload: Json
+    try:
+        payload, end = _DECODER.raw_decode(text)
+    except ValueError:
+        end = -1
+    return payload if end == len(text) else _DECODER.decode(text)
 
 
 def _decoder(unique: AbstractSet[str]) -> json.JSONDecoder:

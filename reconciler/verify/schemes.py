@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from reconciler.core.model import Secret
 from reconciler.verify.hmac_signature import HmacScheme, sign_hmac, verify_hmac
@@ -40,11 +41,19 @@ from reconciler.verify.token import (
 )
 from reconciler.verify.words import PublicKeyEncoding
 
-__all__ = ["Scheme", "Unverified", "secret_problem", "sign", "verify"]
+__all__ = ["Scheme", "Unverified", "Verifier", "secret_problem", "sign", "verifier", "verify"]
 
 NO_SECRET = "there is no secret to verify with"
 
 Keys = Sequence[bytes | PublicKey]
+
+
+class Verifier(Protocol):
+    """`verify` with a scheme and secrets given."""
+
+    def __call__(self, request: Request, now: float, facts: Facts = NOTHING, /) -> Verdict | Need:
+        """Whether the request is genuine, as `verify` tells."""
+        ...
 
 
 def verify(
@@ -57,22 +66,31 @@ def verify(
     (`Facts.given`, with status 0 where there was no answer) and ask again. A verdict that is `unknown` is neither
     genuine nor forged: the sender is to try again later.
     """
+    return verifier(scheme, secrets)(request, now, facts)
+
+
+def verifier(scheme: Scheme, secrets: Sequence[Secret]) -> Verifier:
+    """`verify` for many requests: what depends on the scheme and the secrets alone is done once.
+
+    It holds the keys, so it is to be let go of when the secrets may have changed.
+    """
     if isinstance(scheme, Unverified):
-        return ACCEPTED
+        return lambda request, now, facts=NOTHING: ACCEPTED
     if isinstance(scheme, SnsScheme):
-        return verify_sns(scheme, request, now, facts)
+        return lambda request, now, facts=NOTHING: verify_sns(scheme, request, now, facts)
     if isinstance(scheme, RemoteScheme):
-        return verify_remotely(scheme, request, now, facts)
+        return lambda request, now, facts=NOTHING: verify_remotely(scheme, request, now, facts)
     keys = _keys(scheme, secrets)
     if not keys and not keyless(scheme):
-        return refused(NO_SECRET)
+        return lambda request, now, facts=NOTHING: refused(NO_SECRET)
     if isinstance(scheme, StandardWebhooksScheme):
-        return verify_standard(scheme, secrets, request, now)
+        return lambda request, now, facts=NOTHING: verify_standard(scheme, secrets, request, now)
     if isinstance(scheme, JwtScheme):
-        return verify_jwt(scheme, keys, request, now, facts)
+        return lambda request, now, facts=NOTHING: verify_jwt(scheme, keys, request, now, facts)
     if isinstance(scheme, SignatureScheme):
-        return verify_signature(scheme, [key for key in keys if not isinstance(key, bytes)], request, now, facts)
-    return _shared(scheme, [key for key in keys if isinstance(key, bytes)], request, now, facts)
+        public = [key for key in keys if not isinstance(key, bytes)]
+        return lambda request, now, facts=NOTHING: verify_signature(scheme, public, request, now, facts)
+    return _shared(scheme, [key for key in keys if isinstance(key, bytes)])
 
 
 def sign(
@@ -139,18 +157,14 @@ def _written(scheme: Scheme) -> str:
 
 
 def _shared(
-    scheme: HmacScheme | TokenScheme | QueryTokenScheme | BodyTokenScheme | BasicScheme,
-    keys: Sequence[bytes],
-    request: Request,
-    now: float,
-    facts: Facts,
-) -> Verdict:
+    scheme: HmacScheme | TokenScheme | QueryTokenScheme | BodyTokenScheme | BasicScheme, keys: Sequence[bytes]
+) -> Verifier:
     if isinstance(scheme, HmacScheme):
-        return verify_hmac(scheme, keys, request, now, facts)
+        return lambda request, now, facts=NOTHING: verify_hmac(scheme, keys, request, now, facts)
     if isinstance(scheme, TokenScheme):
-        return verify_token(scheme, keys, request)
+        return lambda request, now, facts=NOTHING: verify_token(scheme, keys, request)
     if isinstance(scheme, QueryTokenScheme):
-        return verify_query_token(scheme, keys, request)
+        return lambda request, now, facts=NOTHING: verify_query_token(scheme, keys, request)
     if isinstance(scheme, BodyTokenScheme):
-        return verify_body_token(scheme, keys, request)
-    return verify_basic(scheme, keys, request)
+        return lambda request, now, facts=NOTHING: verify_body_token(scheme, keys, request)
+    return lambda request, now, facts=NOTHING: verify_basic(scheme, keys, request)

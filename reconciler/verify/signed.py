@@ -59,6 +59,12 @@ class Signed:
     stamp: Stamp | None = None
     values: Mapping[str, Place] = field(default_factory=dict)
     digest: BodyDigest | None = None
+    plain: bool = field(init=False, repr=False, compare=False)
+    """One signature, in one header, of the body and nothing else: what most providers do."""
+
+    def __post_init__(self) -> None:
+        more = self.more or self.pairs is not None or self.stamp is not None or self.digest is not None
+        object.__setattr__(self, "plain", not more and self.message == BODY_ALONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,18 @@ class Claims:
 
 def claims(signed: Signed, request: Request, now: float, facts: Facts) -> Claims | Verdict:
     """The message and the candidate signatures, their timestamp checked, else the refusal."""
+    return _plain_claims(signed, request) if signed.plain else _claims(signed, request, now, facts)
+
+
+def _plain_claims(signed: Signed, request: Request) -> Claims | Verdict:
+    header = single_header(request, signed.header)
+    if isinstance(header, Verdict):
+        return header
+    signature = _decoded(signed, header)
+    return Claims(request.body, (signature,)) if signature else _ill_formed(signed)
+
+
+def _claims(signed: Signed, request: Request, now: float, facts: Facts) -> Claims | Verdict:
     headers = _headers(signed, request)
     if isinstance(headers, Verdict):
         return headers
@@ -90,12 +108,16 @@ def claims(signed: Signed, request: Request, now: float, facts: Facts) -> Claims
         return refused(f"the request holds more than {MAX_CANDIDATES} signatures")
     signatures = tuple(raw for text in texts if (raw := _decoded(signed, text)))
     if not signatures:
-        return refused(f"the {signed.header} header holds no well-formed signature")
+        return _ill_formed(signed)
     refusal = _undigested(signed, request)
     if refusal is not None:
         return refusal
     message = build(signed.message, Inputs(request=request, facts=facts, timestamp=timestamp, values=signed.values))
     return message if isinstance(message, Verdict) else Claims(message, signatures)
+
+
+def _ill_formed(signed: Signed) -> Verdict:
+    return refused(f"the {signed.header} header holds no well-formed signature")
 
 
 def _headers(signed: Signed, request: Request) -> list[bytes] | Verdict:
