@@ -54,7 +54,7 @@ def asked(scope: Mapping[str, Any], vendor: Vendor, webhook_id: str, limits: Lim
         raise Refusal(414, Outcome.MALFORMED, close=True)
     rows = scope["headers"]
     limit = vendor.max_body or limits.max_body
-    _check(rows, limits, limit)
+    headers = _checked(rows, limits, limit)
     peer = scope.get("client")
     return Asked(
         vendor=vendor,
@@ -62,15 +62,16 @@ def asked(scope: Mapping[str, Any], vendor: Vendor, webhook_id: str, limits: Lim
         method=method,
         client=client_of(peer[0] if peer else "", rows, limits.trusted_hops),
         limit=limit,
-        headers=tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in rows]),
+        headers=headers,
     )
 
 
-def _check(rows: Iterable[tuple[bytes, bytes]], limits: Limits, limit: int) -> None:
-    """Refuse too many headers, too long ones, and a body whose length is told in two ways, or is too long."""
-    count, size, lengths, chunked = 0, 0, 0, False
+def _checked(rows: Iterable[tuple[bytes, bytes]], limits: Limits, limit: int) -> tuple[tuple[str, str], ...]:
+    """The headers as text, refused too many, too long ones, and a length that is told in two ways, or is too long."""
+    size, lengths, chunked = 0, 0, False
+    headers: list[tuple[str, str]] = []
     for name, value in rows:
-        count += 1
+        headers.append((name.decode("latin-1"), value.decode("latin-1")))
         size += len(name) + len(value)
         if name == b"content-length":
             lengths += 1
@@ -80,7 +81,8 @@ def _check(rows: Iterable[tuple[bytes, bytes]], limits: Limits, limit: int) -> N
                 raise Refusal(413, Outcome.TOO_LARGE, close=True)
         elif name == b"transfer-encoding":
             chunked = True
-    if count > limits.max_headers or size > limits.max_header_bytes:
+    if len(headers) > limits.max_headers or size > limits.max_header_bytes:
         raise Refusal(431, Outcome.MALFORMED, close=True)
     if lengths + chunked > 1:
         raise Refusal(400, Outcome.MALFORMED, close=True)
+    return tuple(headers)
