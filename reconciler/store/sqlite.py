@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
@@ -29,6 +29,10 @@ _BUSY_SECONDS = 5.0
 _NOUN = "state file"
 _CACHE_KIB = 512
 """Pages that a connection keeps in memory. The system keeps the file as well, and a pass has several connections."""
+_WRITING_KIB = 4096
+"""The same of the one that writes: keys of deliveries are all over the file."""
+_LOG_PAGES = 2000
+"""After so many, what is in the write-ahead log goes into the file: a page that was written often, once."""
 
 _BEGIN = "begin_statement"
 
@@ -80,6 +84,7 @@ class WritingDatabase:
         self._reader = _engine(partial(_connect_to_write, path, "ON", patience), QueuePool)
         self._writer = self._reader.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
         self._queue = threading.Lock()
+        self._held: Connection | None = None
 
     @property
     def path(self) -> Path:
@@ -102,11 +107,33 @@ class WritingDatabase:
             return work(connection)
 
     def write(self, work: Work[T]) -> T:
-        with translated(self.called), self._queue, self._writer.begin() as connection:
-            return work(connection)
+        with translated(self.called), self._queue:
+            connection = self._held or self._writing()
+            try:
+                with connection.begin():
+                    return work(connection)
+            except BaseException:
+                self._let_go()  # whatever it is that failed, the next write begins with a new one
+                raise
 
     def close(self) -> None:
+        with self._queue:
+            self._let_go()
         self._reader.dispose()
+
+    def _writing(self) -> Connection:
+        """The connection that all writes share: it keeps its pages as long as nobody else writes."""
+        connection = self._held = self._writer.connect()
+        driver: Any = connection.connection.driver_connection  # no transaction is begun for this
+        driver.execute(f"PRAGMA cache_size = -{_WRITING_KIB}")
+        driver.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+        return connection
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            held.invalidate()
+            held.close()
 
 
 class ReadingDatabase:
