@@ -31,8 +31,10 @@ from reconciler.core.deliveries import (
     DispatchState,
     Inbox,
     Provenance,
+    id_key,
 )
 from reconciler.core.model import Subscriber, SubscriberKind
+from reconciler.ingress.arriving import dispatch_id
 from reconciler.store.keys import KeySource
 from reconciler.store.opening import open_for_writing
 
@@ -67,8 +69,9 @@ def arrivals(number: int, run: int) -> list[Arrival]:
     made = []
     for index in range(number):
         name = f"{run:08x}-{index:08x}-{os.urandom(8).hex()}"
+        guid = str(uuid.UUID(bytes=os.urandom(16)))
         dispatch = Dispatch(
-            id=f"{name}:0:graph:triage-bot",
+            id=dispatch_id(WEBHOOK, id_key(guid), 0, "graph:triage-bot", ""),
             delivery_id=name,
             part=0,
             subscriber=Subscriber(SubscriberKind.GRAPH, "triage-bot"),
@@ -87,9 +90,9 @@ def arrivals(number: int, run: int) -> list[Arrival]:
             headers=HEADERS,
             body=os.urandom(1024).hex().encode(),
             events=("push",),
-            provider_delivery_id=str(uuid.UUID(bytes=os.urandom(16))),
+            provider_delivery_id=guid,
         )
-        keys = (f"id {delivery.provider_delivery_id}", f"digest {os.urandom(32).hex()}")
+        keys = (id_key(guid), f"digest {os.urandom(32).hex()}")
         made.append(Arrival(delivery=delivery, keys=keys, dispatches=(dispatch,)))
     return made
 

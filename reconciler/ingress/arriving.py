@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reconciler.core.deliveries import Arrival, Delivery, Dispatch, Provenance, Rebuilt, id_key
+from reconciler.core.deliveries import Arrival, Delivery, Dispatch, Provenance, Rebuilt, id_key, key_digest
 from reconciler.core.events import wanted
 from reconciler.core.model import EventTraits, Recorded, Relation
 from reconciler.core.ports import Clock, Entropy
@@ -86,7 +86,7 @@ class Arrivals:
         kind = vendor.kinds[record.key.type]
         keys = dedupe_keys(self._of(vendor), request, delivery.provider_delivery_id, delivery.received_at)
         parts = read_parts(kind.rules, request).parts
-        return tuple(self._dispatches(delivery.id, record, kind, parts, keys[0] if keys else delivery.id))
+        return tuple(self._dispatches(delivery.id, record, kind, parts, keys[0] if keys else id_key(delivery.id)))
 
     def _arrival(
         self, scope: str, record: Recorded, vendor: Vendor, request: Request, provenance: Provenance
@@ -111,7 +111,7 @@ class Arrivals:
             events=reading.events,
             provider_delivery_id=reading.id,
         )
-        identity = keys[0] if keys else delivery_id
+        identity = keys[0] if keys else id_key(delivery_id)
         dispatches = tuple(self._dispatches(delivery_id, record, kind, reading.parts, identity))
         return Arrival(delivery=delivery, keys=keys, dispatches=dispatches)
 
@@ -147,9 +147,13 @@ def request_of(delivery: Delivery) -> Request:
 
 
 def dispatch_id(webhook_id: str, identity: str, part: int, subscriber: str, node_id: str) -> str:
-    """The id of a dispatch: the same for every arrival of one delivery, and nobody else's."""
+    """The id of a dispatch: the same for every arrival of one delivery, and nobody else's.
+
+    It begins as the digest of its delivery's first key does, so that an inbox finds the one beside the other.
+    """
     texts = (webhook_id, identity, str(part), subscriber, node_id)
-    return hashlib.blake2b(_prefixed(texts), digest_size=16).hexdigest()
+    own = hashlib.blake2b(_prefixed(texts), digest_size=8).hexdigest()
+    return key_digest(webhook_id, identity)[:8].hex() + own
 
 
 def dedupe_keys(told: Told, request: Request, provider_delivery_id: str, now: float) -> tuple[str, ...]:

@@ -9,18 +9,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, func, select, text
 
 from reconciler.core.deliveries import Attempt, DispatchState, Job
 from reconciler.store import inbox_reading
-from reconciler.store.inbox_keeping import Row, put_rows, storable
-from reconciler.store.records import chunks
+from reconciler.store.inbox_keeping import Row, name_digest, put_rows, storable
 from reconciler.store.tables import WAITING, dispatches
 
 _SETTLE = (
     "UPDATE dispatches SET state = ?, due_at = ?, error = ?, seconds = ?, ended_at = ?, holder = '', "
     "attempts = attempts - ? "
-    "WHERE id = ? AND holder = ? AND state = 'pending'"
+    "WHERE delivery_id IN (SELECT delivery_id FROM delivery_keys WHERE digest = ?) AND id = ? AND holder = ? "
+    "AND state = 'pending'"
+)
+_CLAIM = "UPDATE dispatches SET holder = ?, due_at = ?, attempts = attempts + 1 WHERE delivery_id = ? AND id = ?"
+_REVIVE = (
+    "UPDATE dispatches SET state = 'pending', due_at = ?, attempts = 0, holder = '', ended_at = NULL "
+    "WHERE delivery_id IN (SELECT delivery_id FROM delivery_keys WHERE digest = ?) AND id = ? AND scope = ? "
+    "AND state IN ('done', 'dead')"
 )
 _HEADS = text(
     """
@@ -36,15 +42,14 @@ _HEADS = text(
       SELECT max(held.due_at) FROM dispatches AS held
       WHERE held.scope = :scope AND held.line = lines.line
         AND held.state = 'pending' AND held.line <> '' AND held.holder <> ''
-    ) FROM lines JOIN dispatches AS head ON head.id = (
-      SELECT d.id FROM dispatches AS d
+    ) FROM lines JOIN dispatches AS head ON (head.delivery_id, head.id) = (
+      SELECT d.delivery_id, d.id FROM dispatches AS d
       WHERE d.scope = :scope AND d.line = lines.line AND d.state = 'pending' AND d.line <> ''
       ORDER BY d.delivery_id, d.part, d.id LIMIT 1
     ) WHERE lines.line IS NOT NULL
     """
 )
 """The first of each line. Jumps from line to line in the index, so that a long line costs no more than a short one."""
-_ENDED = (DispatchState.DONE.value, DispatchState.DEAD.value)
 _p = dispatches.c
 
 
@@ -60,17 +65,13 @@ class _Place(NamedTuple):
 def claim(connection: Connection, scope: str, holder: str, now: float, seconds: float, limit: int) -> list[Job]:
     """Take at most `limit` due dispatches of `scope` for `holder`."""
     heads = [place for place, free_at in _heads(connection, scope) if max(place.due_at, free_at) <= now]
-    taken = [place.id for place in sorted([*_waiting(connection, scope, now, limit), *heads])[: max(limit, 0)]]
-    if not taken:
-        return []
-    claimed = update(dispatches).values(holder=holder, due_at=now + seconds, attempts=_p.attempts + 1)
-    for chunk in chunks(taken):
-        connection.execute(claimed.where(_p.id.in_(chunk)))
-    handed = inbox_reading.handed_by_id(connection, taken)
-    kept = inbox_reading.by_id(connection, {each.dispatch.delivery_id for each in handed.values()})
+    taken = sorted([*_waiting(connection, scope, now, limit), *heads])[: max(limit, 0)]
+    put_rows(connection, _CLAIM, [(holder, now + seconds, place.delivery_id, place.id) for place in taken])
+    handed = inbox_reading.handed_by_id(connection, [(place.delivery_id, place.id) for place in taken])
+    kept = inbox_reading.by_id(connection, {place.delivery_id for place in taken})
     return [
         Job(dispatch=each.dispatch, delivery=kept[each.dispatch.delivery_id], attempt=each.attempts)
-        for each in (handed[dispatch_id] for dispatch_id in taken)
+        for each in (handed[place.id] for place in taken)
     ]
 
 
@@ -81,14 +82,8 @@ def settle(connection: Connection, holder: str, attempts: Sequence[Attempt]) -> 
 
 def revive(connection: Connection, scope: str, dispatch_ids: Sequence[str], now: float) -> int:
     """Make ended dispatches of `scope` due again, with all their tries before them; how many there were."""
-    revived = update(dispatches).values(
-        state=DispatchState.PENDING.value, due_at=now, attempts=0, holder="", ended_at=None
-    )
-    ended = (_p.scope == scope) & _p.state.in_(_ENDED)
-    return sum(
-        connection.execute(revived.where(ended, _p.id.in_(chunk))).rowcount
-        for chunk in chunks(dict.fromkeys(dispatch_ids))
-    )
+    rows = [(now, name_digest(each), each, scope) for each in dict.fromkeys(dispatch_ids)]
+    return put_rows(connection, _REVIVE, rows)
 
 
 def next_due(connection: Connection, scope: str) -> float | None:
@@ -115,4 +110,5 @@ def _settled(attempt: Attempt, holder: str) -> Row:
     ended_at = None if attempt.state is DispatchState.PENDING else attempt.at
     told = storable(attempt.error)
     untried = 0 if attempt.tried else 1
-    return (attempt.state.value, attempt.next_at, told, attempt.seconds, ended_at, untried, attempt.dispatch_id, holder)
+    named = (name_digest(attempt.dispatch_id), attempt.dispatch_id, holder)
+    return (attempt.state.value, attempt.next_at, told, attempt.seconds, ended_at, untried, *named)

@@ -1,45 +1,69 @@
 """How deliveries get into the inbox: a batch of them, their keys and dispatches, in the caller's one transaction.
 
-The hot path of the ingress. Rows go through one prepared statement a table, without a layer between them and the
+The hot path of the ingress. Rows go through few prepared statements a table, without a layer between them and the
 driver: that layer costs more than the database does.
+
+A dispatch is known by its id, and that is looked up among the keys: then dispatches themselves can stand in the order
+in which they came, and its entry stands beside that of a key of its delivery, on one page with it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
+import re
+import sqlite3
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from json.encoder import encode_basestring_ascii as quoted
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
-from reconciler.core.deliveries import Arrival, Delivery, Dispatch
+from reconciler.core.deliveries import Arrival, Delivery, Dispatch, key_digest
 from reconciler.core.errors import StateError
 from reconciler.store.records import chunks
 from reconciler.store.tables import deliveries, delivery_keys
 
 Row = tuple[object, ...]
 
-_DIGEST_BYTES = 16
+
+class _Put(NamedTuple):
+    """A statement that puts rows into a table: what stands before their places, those of one row, what follows."""
+
+    beginning: str
+    places: str
+    ending: str = ""
+
 
 _d = deliveries.c
 _k = delivery_keys.c
 
-_PUT_KEY = "INSERT INTO delivery_keys (digest, scope, delivery_id, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_MOST_ROWS = 64
+"""In one statement. Each statement lets the other threads run once, which costs more than to bind its values."""
+
+_PUT_KEY = _Put(
+    "INSERT INTO delivery_keys (digest, scope, delivery_id, at) VALUES ", "(?, ?, ?, ?)", " ON CONFLICT DO NOTHING"
+)
 _MOVE_KEY = "UPDATE delivery_keys SET delivery_id = ? WHERE digest = ? AND scope = ?"
-_PUT_DELIVERY = (
+_PUT_DELIVERY = _Put(
     "INSERT INTO deliveries (id, scope, webhook_id, provider, provider_delivery_id, received_at, provenance, method, "
-    "url, query, events, size, headers, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "url, query, events, size, headers, body) VALUES ",
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 )
-_PUT_DISPATCH = (
-    "INSERT INTO dispatches (id, scope, delivery_id, part, kind, subscriber, node_id, events, line, state, attempts, "
-    "due_at, holder, error, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', 0, ?, '', '', 0) "
-    "ON CONFLICT (id) DO UPDATE SET delivery_id = excluded.delivery_id, events = excluded.events, "
-    "line = excluded.line, state = 'pending', attempts = 0, due_at = excluded.due_at, holder = '', ended_at = NULL"
+_PUT_DISPATCH = _Put(
+    "INSERT INTO dispatches (delivery_id, id, scope, part, kind, subscriber, node_id, events, line, state, attempts, "
+    "due_at, holder, error, seconds) VALUES ",
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', 0, ?, '', '', 0)",
 )
+_DROP_DISPATCH = "DELETE FROM dispatches WHERE delivery_id = ? AND id = ?"
+
+
+_HEX = 32
+_DIGEST = re.compile("[0-9a-f]*")
+
+_DispatchRow = tuple[str, str, str, int, str, str, str, str, str, float]
 
 
 class _Key(NamedTuple):
@@ -51,27 +75,30 @@ class _Key(NamedTuple):
 
 def accept(connection: Connection, arrivals: Sequence[Arrival]) -> list[str]:
     """Keep what is new of `arrivals`; for each the id under which it is kept."""
-    keyed = [[_key(arrival.delivery, key) for key in dict.fromkeys(_keys_of(arrival))] for arrival in arrivals]
-    rows = [
-        (*key, arrival.delivery.id, arrival.delivery.received_at)
-        for arrival, keys in zip(arrivals, keyed, strict=True)
-        for key in keys
-    ]
-    if put_rows(connection, _PUT_KEY, rows) == len(rows):  # nearly always: nobody has one of them
+    rows = [row for arrival in arrivals for row in _key_rows(arrival)]
+    if _put(connection, _PUT_KEY, rows) == len(rows):  # nearly always: nobody has one of them
         ids = [arrival.delivery.id for arrival in arrivals]
         _keep(connection, arrivals)
         return ids
+    keyed = [[_Key(digest, scope) for digest, scope, *_ in _key_rows(arrival)] for arrival in arrivals]
     return _without_repeated(connection, arrivals, keyed)
 
 
 def seen(connection: Connection, scope: str, webhook_id: str, keys: Sequence[str]) -> frozenset[str]:
     """Those of `keys` that a delivery to a webhook of `scope` had."""
-    digests = {_digest(webhook_id, key): key for key in keys}
+    digests = {key_digest(webhook_id, key): key for key in keys}
     found: set[str] = set()
     for chunk in chunks(sorted(digests)):
         rows = connection.execute(select(_k.digest).where(_k.digest.in_(chunk), _k.scope == scope)).scalars()
         found.update(digests[digest] for digest in rows)
     return frozenset(found)
+
+
+def name_digest(dispatch_id: str) -> bytes:
+    """What a dispatch is known by, beside the keys: its id, where that is a digest already."""
+    if len(dispatch_id) == _HEX and _DIGEST.fullmatch(dispatch_id):
+        return bytes.fromhex(dispatch_id)
+    return key_digest("", dispatch_id)
 
 
 def put_rows(connection: Connection, statement: str, rows: Sequence[Row]) -> int:
@@ -94,17 +121,56 @@ def events_text(events: tuple[str, ...]) -> str:
     return json.dumps(events)
 
 
+def _put(connection: Connection, put: _Put, rows: Sequence[Row]) -> int:
+    """Put `rows`, many to a statement; how many there are that were not there before."""
+    if connection.dialect.paramstyle != "qmark":
+        return put_rows(connection, _statement(put, 1), rows)
+    driver: Any = connection.connection.driver_connection
+    count, done = 0, 0
+    while done < len(rows):
+        size = min(1 << ((len(rows) - done).bit_length() - 1), _MOST_ROWS)  # of a few sizes, so that all stay prepared
+        values = tuple(chain.from_iterable(rows[done : done + size]))
+        count += driver.execute(_statement(put, size), values).rowcount
+        done += size
+    return count
+
+
+@lru_cache(maxsize=100)
+def _statement(put: _Put, rows: int) -> str:
+    return put.beginning + ", ".join([put.places] * rows) + put.ending
+
+
+def headers_text(headers: tuple[tuple[str, str], ...]) -> str:
+    """Headers as they are kept, JSON in ASCII: one text of lines, name and value in turn, which costs the least.
+
+    Pairs, where a line would hold more than one.
+    """
+    lines = [*chain.from_iterable(headers)]
+    text = "\n".join(lines)
+    if text.count("\n") == len(lines) - 1:
+        return quoted(text)
+    return json.dumps(headers)
+
+
+def headers_of(text: str) -> tuple[tuple[str, str], ...]:
+    """Headers from the text that is kept of them. Raises `ValueError` or `TypeError` for what is none."""
+    kept = json.loads(text)
+    if isinstance(kept, str):
+        lines = kept.split("\n")
+        return tuple(zip(lines[::2], lines[1::2], strict=True))
+    return tuple((name, value) for name, value in kept)
+
+
 def _keys_of(arrival: Arrival) -> tuple[str, ...]:
     return arrival.keys or (f"id {arrival.delivery.id}",)  # so that the same arrival twice is one, whatever it is
 
 
-def _key(delivery: Delivery, key: str) -> _Key:
-    return _Key(_digest(delivery.webhook_id, key), delivery.scope)
-
-
-def _digest(webhook_id: str, key: str) -> bytes:
-    text = f"{webhook_id}\0{key}".encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(text, digest_size=_DIGEST_BYTES).digest()
+def _key_rows(arrival: Arrival) -> list[tuple[bytes, str, str, float]]:
+    delivery = arrival.delivery
+    return [
+        (key_digest(delivery.webhook_id, key), delivery.scope, delivery.id, delivery.received_at)
+        for key in dict.fromkeys(_keys_of(arrival))
+    ]
 
 
 def _without_repeated(
@@ -146,19 +212,31 @@ def _known_before(
 
 def _keep(connection: Connection, arrivals: Sequence[Arrival]) -> None:
     try:
-        put_rows(connection, _PUT_DELIVERY, [_delivery_row(arrival.delivery) for arrival in arrivals])
-    except IntegrityError as error:
+        _put(connection, _PUT_DELIVERY, [_delivery_row(arrival.delivery) for arrival in arrivals])
+    except (IntegrityError, sqlite3.IntegrityError) as error:
         names = ", ".join(sorted({arrival.delivery.scope for arrival in arrivals}))
         raise StateError(
             f"a delivery cannot be kept: the scope {names} is not, or no longer, in this state; "
             "was it renamed? Start the ingress anew"
         ) from error
-    rows = [_dispatch_row(dispatch, arrival.delivery) for arrival in arrivals for dispatch in arrival.dispatches]
-    put_rows(connection, _PUT_DISPATCH, rows)
+    places = [_dispatch_row(dispatch, arrival.delivery) for arrival in arrivals for dispatch in arrival.dispatches]
+    known_by = [(name_digest(row[1]), row[2], row[0], None) for row in places]
+    all_new = _put(connection, _PUT_KEY, known_by) == len(known_by)
+    _put(connection, _PUT_DISPATCH, places if all_new else _moved(connection, places))
+
+
+def _moved(connection: Connection, rows: Sequence[_DispatchRow]) -> Sequence[_DispatchRow]:
+    """`rows`, the last of each dispatch alone, and none of them left where it was before."""
+    last = {_Key(name_digest(row[1]), row[2]): row for row in rows}
+    for digests in chunks(sorted({key.digest for key in last})):
+        found = connection.execute(select(_k.digest, _k.scope, _k.delivery_id).where(_k.digest.in_(digests))).all()
+        mine = [(key, owner) for digest, scope, owner in found if (key := _Key(digest, scope)) in last]
+        put_rows(connection, _DROP_DISPATCH, [(owner, last[key][1]) for key, owner in mine])
+        put_rows(connection, _MOVE_KEY, [(last[key][0], *key) for key, _ in mine])
+    return [*last.values()]
 
 
 def _delivery_row(delivery: Delivery) -> Row:
-    headers = ",".join([f"[{quoted(name)},{quoted(value)}]" for name, value in delivery.headers])
     return (
         delivery.id,
         delivery.scope,
@@ -172,17 +250,17 @@ def _delivery_row(delivery: Delivery) -> Row:
         storable(delivery.query),
         events_text(delivery.events),
         len(delivery.body),
-        f"[{headers}]",
+        headers_text(delivery.headers),
         delivery.body,
     )
 
 
-def _dispatch_row(dispatch: Dispatch, delivery: Delivery) -> Row:
+def _dispatch_row(dispatch: Dispatch, delivery: Delivery) -> _DispatchRow:
     subscriber = dispatch.subscriber
     return (
+        delivery.id,
         dispatch.id,
         delivery.scope,
-        delivery.id,
         dispatch.part,
         subscriber.kind.value,
         subscriber.id,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select, tuple_
 
 from reconciler.core.deliveries import Delivery, Dispatch, DispatchState, Filter, Handed, Provenance
 from reconciler.core.errors import StateError
 from reconciler.core.model import Subscriber, SubscriberKind
 from reconciler.store.database import Database
+from reconciler.store.inbox_keeping import headers_of
 from reconciler.store.records import chunks
 from reconciler.store.tables import deliveries, dispatches
 
@@ -66,16 +67,16 @@ def by_id(connection: Connection, delivery_ids: Iterable[str]) -> dict[str, Deli
     """Deliveries by their ids."""
     found: dict[str, Delivery] = {}
     for chunk in chunks(delivery_ids):
-        rows = connection.execute(select(*_delivery_columns).where(_d.id.in_(chunk)))
+        rows = connection.execute(select(*_delivery_columns).where(_d.id.in_(chunk))).all()
         found.update((row[0], _legible(_delivery, row)) for row in rows)
     return found
 
 
-def handed_by_id(connection: Connection, dispatch_ids: Iterable[str]) -> dict[str, Handed]:
-    """Dispatches by their ids."""
+def handed_by_id(connection: Connection, places: Iterable[tuple[str, str]]) -> dict[str, Handed]:
+    """Dispatches by their ids, each told behind that of its delivery."""
     found: dict[str, Handed] = {}
-    for chunk in chunks(dispatch_ids):
-        rows = connection.execute(select(*_dispatch_columns).where(_p.id.in_(chunk)))
+    for chunk in chunks(places):
+        rows = connection.execute(select(*_dispatch_columns).where(tuple_(_p.delivery_id, _p.id).in_(chunk))).all()
         found.update((row[0], _legible(_handed, row)) for row in rows)
     return found
 
@@ -117,6 +118,11 @@ def _conditions(chosen: Filter) -> Iterator[ColumnElement[bool]]:
         yield _d.id.in_(dead)
 
 
+@lru_cache(maxsize=1000)
+def _events(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+
+
 def _legible(read: Callable[[Sequence[Any]], T], row: Sequence[Any]) -> T:
     try:
         return read(row)
@@ -135,9 +141,9 @@ def _delivery(row: Sequence[Any]) -> Delivery:
         method=row[6],
         url=row[7],
         query=row[8],
-        headers=tuple((name, value) for name, value in json.loads(row[9])),
+        headers=headers_of(row[9]),
         body=row[10],
-        events=tuple(json.loads(row[11])),
+        events=_events(row[11]),
         provider_delivery_id=row[12],
     )
 
@@ -151,7 +157,7 @@ def _handed(row: Sequence[Any]) -> Handed:
             part=part,
             subscriber=Subscriber(SubscriberKind(kind), subscriber),
             node_id=node_id,
-            events=tuple(json.loads(events)),
+            events=_events(events),
             ordered=bool(line),
         ),
         state=DispatchState(row[8]),

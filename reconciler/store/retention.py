@@ -13,6 +13,8 @@ from sqlalchemy import Connection, delete, exists, func, literal_column, select
 
 from reconciler.core.deliveries import Retention
 from reconciler.store.database import Database
+from reconciler.store.inbox_keeping import name_digest, put_rows
+from reconciler.store.records import chunks
 from reconciler.store.tables import deliveries, delivery_keys, dispatches
 
 _STEP = 200
@@ -21,6 +23,7 @@ _KEY_STEP = 2000
 _d = deliveries.c
 _k = delivery_keys.c
 _p = dispatches.c
+_FORGET_NAME = "DELETE FROM delivery_keys WHERE digest = ? AND delivery_id = ?"
 _to_be_dispatched = exists().where(_p.delivery_id == _d.id, _p.state == literal_column("'pending'"))
 
 
@@ -31,12 +34,19 @@ class _Kept(NamedTuple):
     size: int
 
 
+class _Logged(NamedTuple):
+    """A key, or what a dispatch is known by: that is of no time."""
+
+    serial: int
+    scope: str
+    at: float | None
+
+
 def expire(database: Database, scope: str, retention: Retention, now: float) -> int:
     """Drop deliveries and keys of `scope` that are older, or more, than is kept; how many deliveries that were."""
     dropped = _drop_old(database, scope, now - retention.seconds)
     dropped += _drop_excess(database, scope, retention.bytes)
-    while database.write(partial(_drop_keys, scope=scope, before=now - retention.key_seconds)) == _KEY_STEP:
-        pass
+    _drop_keys(database, scope, now - retention.key_seconds)
     return dropped
 
 
@@ -79,11 +89,35 @@ def _drop(database: Database, page: list[_Kept]) -> int:
     """Drop these with their dispatches, but for those that were made due again since they were looked at."""
     if not page:
         return 0
-    statement = delete(deliveries).where(_d.id.in_([kept.id for kept in page]), ~_to_be_dispatched)
-    return database.write(lambda connection: connection.execute(statement).rowcount)
+    return database.write(partial(_drop_now, chosen=[kept.id for kept in page]))
 
 
-def _drop_keys(connection: Connection, scope: str, before: float) -> int:
-    mine = (_k.scope == scope) & (_k.at < before)
-    oldest = select(_k.digest).where(mine).order_by(_k.at).limit(_KEY_STEP)
-    return connection.execute(delete(delivery_keys).where(mine, _k.digest.in_(oldest))).rowcount
+def _drop_now(connection: Connection, chosen: list[str]) -> int:
+    ids = list(connection.execute(select(_d.id).where(_d.id.in_(chosen), ~_to_be_dispatched)).scalars())
+    names = connection.execute(select(_p.id, _p.delivery_id).where(_p.delivery_id.in_(ids)))
+    put_rows(connection, _FORGET_NAME, [(name_digest(dispatch_id), owner) for dispatch_id, owner in names])
+    return connection.execute(delete(deliveries).where(_d.id.in_(ids))).rowcount
+
+
+def _drop_keys(database: Database, scope: str, before: float) -> None:
+    """Drop old keys, page by page of the log that they are, up to the first page that holds a younger one."""
+    last, more = 0, True
+    while more:
+        page = database.read(partial(_logged, after=last))
+        old = [key.serial for key in page if key.scope == scope and key.at is not None and key.at < before]
+        if old:
+            database.write(partial(_forget, serials=old, before=before))
+        last = page[-1].serial if page else last
+        more = len(page) == _KEY_STEP and all(key.at is None or key.at < before for key in page)
+
+
+def _logged(connection: Connection, after: int) -> list[_Logged]:
+    rows = connection.execute(
+        select(_k.serial, _k.scope, _k.at).where(_k.serial > after).order_by(_k.serial).limit(_KEY_STEP)
+    )
+    return [_Logged(*row) for row in rows]
+
+
+def _forget(connection: Connection, serials: list[int], before: float) -> None:
+    for chunk in chunks(serials):  # by their age as well: the number of one that is gone may be another's by now
+        connection.execute(delete(delivery_keys).where(_k.serial.in_(chunk), _k.at < before))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Double,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateIndex
@@ -197,6 +199,8 @@ responses = Table(
 IN_TIME = Text().with_variant(Text(collation="C"), "postgresql")
 """Ids that sort by time: byte by byte, whatever the language of the server."""
 
+SERIAL = BigInteger().with_variant(Integer, "sqlite")
+
 deliveries = Table(
     "deliveries",
     METADATA,
@@ -221,13 +225,15 @@ deliveries = Table(
 delivery_keys = Table(
     "delivery_keys",
     METADATA,
-    Column("digest", LargeBinary, primary_key=True),
-    Column("scope", Text, primary_key=True),
+    Column("serial", SERIAL, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("scope", Text, nullable=False),
     Column("delivery_id", IN_TIME, nullable=False),
-    Column("at", Double, nullable=False),
-    Index("ix_delivery_keys_scope_at", "scope", "at"),
-    sqlite_with_rowid=False,
+    Column("at", Double),  # null where it is a dispatch that is known, not a delivery: kept as long as that is
+    UniqueConstraint("digest", "scope"),
 )
+"""A log, and an index of it whose entries are small: digests come in no order, so that each touches a page of its own,
+and those pages are most of what it costs to keep a delivery."""
 
 WAITING = "state = 'pending' AND line = ''"
 IN_LINE = "state = 'pending' AND line <> ''"
@@ -238,9 +244,9 @@ DEAD = "state = 'dead'"
 dispatches = Table(
     "dispatches",
     METADATA,
+    Column("delivery_id", IN_TIME, ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
     Column("id", IN_TIME, primary_key=True),
     Column("scope", Text, nullable=False),
-    Column("delivery_id", IN_TIME, ForeignKey("deliveries.id", ondelete="CASCADE"), nullable=False),
     Column("part", Integer, nullable=False),
     Column("kind", Text, nullable=False),
     Column("subscriber", Text, nullable=False),
@@ -254,7 +260,6 @@ dispatches = Table(
     Column("error", Text, nullable=False),
     Column("seconds", Double, nullable=False),
     Column("ended_at", Double),
-    Index("ix_dispatches_delivery_id", "delivery_id"),
     *(
         Index(name, *columns, info={_WHERE: where})
         for name, columns, where in (
@@ -264,6 +269,7 @@ dispatches = Table(
             ("ix_dispatches_dead", ("scope", "delivery_id"), DEAD),
         )
     ),
+    sqlite_with_rowid=False,  # in time, as deliveries are: one comes behind the other
 )
 
 alembic_version = Table(

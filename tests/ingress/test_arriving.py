@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.deliveries import Arrival, Provenance, Rebuilt, id_key
+from reconciler.core.deliveries import Arrival, Provenance, Rebuilt, id_key, key_digest
 from reconciler.core.model import Secret
 from reconciler.ingress.arriving import Arrivals, Ids, Told, dedupe_keys, dispatch_id, told_by
 from reconciler.ingress.ports import Found, Vendor
@@ -209,6 +209,14 @@ def test_dispatches_of_other_parts_and_subscribers_are_others() -> None:
         )
     }
     assert len(made) == 7
+
+
+def test_a_dispatch_stands_beside_the_key_of_its_delivery() -> None:
+    """Its id begins as the digest does by which an inbox knows the first key, so that both are on one page."""
+    found = received(FORGE, request(("x-event", "push"), ("x-delivery", "d1")))
+    beside = {key_digest(ID, found.keys[0])[:8].hex()}
+    assert {each.id[:16] for each in found.dispatches} == beside
+    assert {len(each.id) for each in found.dispatches} == {32}
 
 
 def test_who_wants_order_gets_it() -> None:

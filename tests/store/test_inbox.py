@@ -550,6 +550,16 @@ def test_many_keys_are_dropped_at_once(inbox: Inbox) -> None:
     assert list(inbox.accept([arrival(2, names[0]), arrival(3, names[-1])])) == [delivery(2).id, delivery(3).id]
 
 
+def test_keys_of_another_scope_do_not_hide_old_ones(inbox: Inbox) -> None:
+    """However many of them came before, they stay, and what is old behind them goes."""
+    inbox.accept([arrival(1, *(f"id {number}" for number in range(2500)), scope="other"), arrival(2, "a")])
+
+    inbox.expire(SCOPE, Retention(seconds=1e6, key_seconds=0.0), now=LATER)
+
+    ids = inbox.accept([arrival(3, "id 0", scope="other"), arrival(4, "a")])
+    assert list(ids) == [delivery(1).id, delivery(4).id]
+
+
 # -- all at once -------------------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, update
+from sqlalchemy import Connection, event, select, update
 
 from reconciler.core.deliveries import Arrival, Attempt, DispatchState, Filter, Inbox, Retention
 from reconciler.core.errors import StateError
@@ -20,7 +20,7 @@ from reconciler.store.inbox import StoredInbox
 from reconciler.store.opening import open_for_reading, open_for_writing
 from reconciler.store.sql import SqlStore
 from reconciler.store.sqlite import WritingDatabase
-from reconciler.store.tables import deliveries, dispatches
+from reconciler.store.tables import deliveries, delivery_keys, dispatches
 from tests.store.inbox_samples import (
     LATER,
     WEBHOOK,
@@ -63,10 +63,10 @@ def _statements(store: SqlStore) -> list[str]:
     """What the database is told from now on."""
     told: list[str] = []
 
-    @event.listens_for(store._database._reader, "before_cursor_execute")  # type: ignore[attr-defined]  # of a file
-    def note(*args: Any) -> None:
-        told.append(args[2])
-
+    store._database.write(
+        lambda connection: connection.connection.driver_connection.set_trace_callback(told.append)  # type: ignore[union-attr]
+    )
+    told.clear()
     return told
 
 
@@ -80,16 +80,18 @@ def test_a_commit_is_on_disk(store: SqlStore) -> None:
 
 
 def test_a_batch_is_one_transaction_of_few_statements(store: SqlStore, inbox: Inbox) -> None:
-    """However many deliveries there are in it, one is told to begin, and each table once to take rows."""
+    """However many deliveries there are in it, one is told to begin, and rows go into a table many at a time."""
     told = _statements(store)
 
     inbox.accept([arrival(number, f"id {number}", f"digest {number}") for number in range(1, 65)])
 
     assert [statement.split(" (")[0] for statement in told] == [
         "BEGIN IMMEDIATE",
-        "INSERT INTO delivery_keys",
+        *["INSERT INTO delivery_keys"] * 2,  # two keys each, and 64 rows at a time
         "INSERT INTO deliveries",
+        "INSERT INTO delivery_keys",  # for the ids of dispatches
         "INSERT INTO dispatches",
+        "COMMIT",
     ]
 
 
@@ -168,7 +170,7 @@ _WRITES: dict[str, Callable[[Inbox], object]] = {
     "claim": claimed,
     "settle": lambda inbox: inbox.settle("worker-1", [_TRY]),
     "revive": lambda inbox: inbox.revive(SCOPE, [arrival(1).dispatches[0].id], LATER),
-    "expire": lambda inbox: inbox.expire(SCOPE, Retention(), LATER),
+    "expire": lambda inbox: inbox.expire(SCOPE, Retention(key_seconds=0.0), LATER),
 }
 
 
@@ -226,22 +228,87 @@ def test_a_row_that_makes_no_sense_is_told(store: SqlStore, inbox: Inbox, table:
         list(inbox.deliveries(SCOPE, Filter(), 1))
 
 
+# -- how rows are kept -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (),
+        (("x-empty", ""), ("", "")),
+        (("x-github-event", "push"), ("x-github-event", "ping")),
+        (("x-odd", "two\nlines"), ("x\ny", "\n")),
+        (("x-odd", '\u00e9\ud800"\\'),),
+    ],
+)
+def test_headers_come_back_as_they_were(inbox: Inbox, headers: tuple[tuple[str, str], ...]) -> None:
+    """Whatever is in them, a line's end too."""
+    inbox.accept([arrival(headers=headers)])
+
+    told = inbox.delivery(SCOPE, delivery().id)
+    assert told is not None
+    assert told[0].headers == headers
+
+
+def test_a_dispatch_that_moves_leaves_nothing_behind(state: str) -> None:
+    """One that is known goes to the delivery that came last, within a batch too, and is there once."""
+    with open_for_writing(state, source(KEY)) as store:
+        lease(store)
+        inbox = store.inbox()
+        first, second, third = (delivery(number) for number in (1, 2, 3))
+        same = [Arrival(delivery=each, keys=(), dispatches=(dispatch(each, id="0" * 32),)) for each in (first, second)]
+        inbox.accept([same[0], arrival(5)])
+        inbox.accept([same[1], Arrival(delivery=third, keys=(), dispatches=(dispatch(third, id="0" * 32),))])
+
+        assert [len(handed) for _, handed in inbox.deliveries(SCOPE, Filter(after=" "), 9)] == [0, 0, 1, 1]
+        assert sorted(numbers(claimed(inbox))) == [3, 5]
+
+
+def test_what_a_dispatch_was_known_by_goes_with_it(store: SqlStore, inbox: Inbox) -> None:
+    """With a delivery that is dropped; keys are old on their own account."""
+    inbox.accept([arrival(1), arrival(2)])
+    inbox.settle("worker-1", [ended(job) for job in claimed(inbox)])
+
+    inbox.expire(SCOPE, Retention(bytes=0), now=LATER)
+
+    kept = store._database.read(lambda connection: connection.execute(select(delivery_keys)).all())
+    assert [row.delivery_id for row in kept if row.at is None] == []
+    assert len(kept) == 2
+
+
 # -- by its indexes ----------------------------------------------------------------------------------------------------
 
 
 _READS: dict[str, tuple[Callable[[Inbox], object], set[str]]] = {
-    "claim": (claimed, {"ix_dispatches_due", "ix_dispatches_line", "ix_dispatches_held"}),
+    "claim": (
+        lambda inbox: inbox.claim(SCOPE, "worker-1", 2 * LATER, 60.0, 9),
+        {"dispatches USING PRIMARY KEY (delivery_id=? AND id=?)"},
+    ),
+    "claim nothing": (claimed, {"ix_dispatches_due", "ix_dispatches_line", "ix_dispatches_held"}),
     "next_due": (
         lambda inbox: inbox.next_due(SCOPE),
         {"ix_dispatches_due", "ix_dispatches_line", "ix_dispatches_held"},
     ),
-    "newest": (listed, {"ix_deliveries_scope_id", "ix_dispatches_delivery_id"}),
+    "settle": (
+        lambda inbox: inbox.settle("worker-1", [_TRY]),
+        {"delivery_keys USING INDEX", "dispatches USING PRIMARY KEY (delivery_id=? AND id=?)"},
+    ),
+    "revive": (
+        lambda inbox: inbox.revive(SCOPE, [_TRY.dispatch_id], LATER),
+        {"delivery_keys USING INDEX", "dispatches USING PRIMARY KEY (delivery_id=? AND id=?)"},
+    ),
+    "newest": (listed, {"ix_deliveries_scope_id", "dispatches USING PRIMARY KEY (delivery_id=?)"}),
     "of a webhook": (lambda inbox: listed(inbox, webhook_id=WEBHOOK), {"ix_deliveries_scope_webhook_id"}),
     "last received": (lambda inbox: inbox.last_received(SCOPE, WEBHOOK), {"ix_deliveries_scope_webhook_id"}),
     "dead": (lambda inbox: listed(inbox, dead=True), {"ix_dispatches_dead"}),
     "expire": (
         lambda inbox: inbox.expire(SCOPE, Retention(seconds=0.0, bytes=0, key_seconds=0.0), LATER),
-        {"ix_deliveries_scope_id", "ix_delivery_keys_scope_at", "ix_dispatches_delivery_id"},
+        {
+            "ix_deliveries_scope_id",
+            "delivery_keys USING INTEGER PRIMARY KEY",
+            "delivery_keys USING INDEX sqlite_autoindex_delivery_keys_1 (digest=?)",
+            "dispatches USING PRIMARY KEY (delivery_id=?)",
+        },
     ),
 }
 
@@ -256,7 +323,8 @@ def test_nothing_is_found_by_reading_a_whole_table(store: SqlStore, inbox: Inbox
     @event.listens_for(store._database._reader, "before_cursor_execute")  # type: ignore[attr-defined]  # of a file
     def explain(_: Any, cursor: Any, statement: str, parameters: Any, *__: Any) -> None:
         if statement.lstrip().startswith(("SELECT", "WITH", "DELETE", "UPDATE")):
-            plan = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+            values = parameters[0] if isinstance(parameters, list) else parameters
+            plan = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
             plans.extend(row[3] for row in plan)
 
     work, indexes = _READS[name]

@@ -18,14 +18,14 @@ def upgrade() -> None:
     _deliveries()
     op.create_table(
         "delivery_keys",
+        sa.Column("serial", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("digest", sa.LargeBinary, nullable=False),
         sa.Column("scope", sa.Text, nullable=False),
         sa.Column("delivery_id", _IN_TIME, nullable=False),
-        sa.Column("at", sa.Double, nullable=False),
-        sa.PrimaryKeyConstraint("digest", "scope", name="pk_delivery_keys"),
-        sqlite_with_rowid=False,
+        sa.Column("at", sa.Double),
+        sa.PrimaryKeyConstraint("serial", name="pk_delivery_keys"),
+        sa.UniqueConstraint("digest", "scope", name="uq_delivery_keys_digest_scope"),
     )
-    op.create_index("ix_delivery_keys_scope_at", "delivery_keys", ["scope", "at"])
     _dispatches()
 
 
@@ -62,9 +62,9 @@ def _deliveries() -> None:
 def _dispatches() -> None:
     op.create_table(
         "dispatches",
+        sa.Column("delivery_id", _IN_TIME, nullable=False),
         sa.Column("id", _IN_TIME, nullable=False),
         sa.Column("scope", sa.Text, nullable=False),
-        sa.Column("delivery_id", _IN_TIME, nullable=False),
         sa.Column("part", sa.Integer, nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("subscriber", sa.Text, nullable=False),
@@ -78,12 +78,12 @@ def _dispatches() -> None:
         sa.Column("error", sa.Text, nullable=False),
         sa.Column("seconds", sa.Double, nullable=False),
         sa.Column("ended_at", sa.Double),
-        sa.PrimaryKeyConstraint("id", name="pk_dispatches"),
+        sa.PrimaryKeyConstraint("delivery_id", "id", name="pk_dispatches"),
         sa.ForeignKeyConstraint(
             ["delivery_id"], ["deliveries.id"], name="fk_dispatches_delivery_id_deliveries", ondelete="CASCADE"
         ),
+        sqlite_with_rowid=False,
     )
-    op.create_index("ix_dispatches_delivery_id", "dispatches", ["delivery_id"])
     _of_some("ix_dispatches_due", ["scope", "due_at", "delivery_id", "part"], "state = 'pending' AND line = ''")
     _of_some("ix_dispatches_line", ["scope", "line", "delivery_id", "part"], "state = 'pending' AND line <> ''")
     _of_some("ix_dispatches_held", ["scope", "line", "due_at"], "state = 'pending' AND line <> '' AND holder <> ''")
