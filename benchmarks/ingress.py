@@ -32,7 +32,7 @@ from reconciler.core.model import Phase, Recorded, Relation, Secret, Subscriber,
 from reconciler.core.ports import Write
 from reconciler.ingress.app import app
 from reconciler.ingress.limits import Limits
-from reconciler.ingress.serving import fast_loop, served
+from reconciler.ingress.serving import fast_loop, prepare_process, served
 from reconciler.store.keys import KeySource
 from reconciler.store.opening import open_existing, open_for_writing
 from reconciler.wiring.ingress import open_ingress
@@ -71,8 +71,7 @@ def project(folder: Path) -> Path:
 def serve(folder: Path) -> None:
     """The process under test."""
     os.sched_setaffinity(0, {0})
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(100_000, 20, 100)  # as the command has it
 
     async def main() -> None:
         ended = asyncio.Event()
@@ -80,6 +79,7 @@ def serve(folder: Path) -> None:
         quiet: Callable[..., None] = lambda event, /, **details: None  # noqa: E731 - a progress that tells nobody
         async with open_ingress(Inputs(directory=folder, files=(), environment={}), quiet) as opened:
             ingress = app(opened.ports(), Limits(rate=1e9, burst=1e9))
+            prepare_process()
             async with served(ingress, "127.0.0.1", 0) as here:
                 print(here.origin, flush=True)
                 await ended.wait()

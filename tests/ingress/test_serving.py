@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.util
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +16,15 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from reconciler.core.errors import ReconcilerError
-from reconciler.ingress.serving import HEADER_BYTES, HEADER_SECONDS, Served, Watch, fast_loop, served
+from reconciler.ingress.serving import (
+    HEADER_BYTES,
+    HEADER_SECONDS,
+    Served,
+    Watch,
+    fast_loop,
+    prepare_process,
+    served,
+)
 from tests.ingress.receiving_support import ID, World, signature
 
 PARSERS = pytest.mark.parametrize("base", [AutoHTTPProtocol, H11Protocol])
@@ -212,6 +221,15 @@ async def test_an_address_of_ipv6_is_shown_as_one() -> None:
     """In brackets."""
     async with served(World().ingress, "::1", 0) as here:
         assert here.origin.startswith("http://[::1]:")
+
+
+def test_a_process_is_prepared() -> None:
+    """What it holds by now is no longer looked through for garbage."""
+    try:
+        prepare_process()
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
 
 
 def test_a_fast_loop_is_used_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from reconciler.daemon.draining import Drain
 from reconciler.ingress.app import Ingress, app
 from reconciler.ingress.limits import Limits
 from reconciler.ingress.measuring import metrics
-from reconciler.ingress.serving import fast_loop, served
+from reconciler.ingress.serving import fast_loop, prepare_process, served
 from reconciler.wiring.dispatching import dispatching
 from reconciler.wiring.ingress import open_ingress
 
@@ -31,6 +31,7 @@ def run(flags: IngressFlags, output: Output) -> ExitCode:
             dispatches = await stack.enter_async_context(handing)
             ingress = app(opened.ports(dispatches.wake, dispatches.ordered), _limits(flags), prefix, former)
             stack.push_async_callback(ingress.aclose)
+            prepare_process()
             await _listen(ingress, prefix, flags, output, stack)
             await drain.wait()
             ingress.drain()
