@@ -30,11 +30,14 @@ Row = tuple[object, ...]
 
 
 class _Put(NamedTuple):
-    """A statement that puts rows into a table: what stands before their places, those of one row, what follows."""
+    """A statement that puts rows into a table: what stands before their places, and those of one row.
+
+    With `or_not` those that are there already are left as they are.
+    """
 
     beginning: str
     places: str
-    ending: str = ""
+    or_not: bool = False
 
 
 _d = deliveries.c
@@ -43,17 +46,15 @@ _k = delivery_keys.c
 _MOST_ROWS = 64
 """In one statement. Each statement lets the other threads run once, which costs more than to bind its values."""
 
-_PUT_KEY = _Put(
-    "INSERT INTO delivery_keys (digest, scope, delivery_id, at) VALUES ", "(?, ?, ?, ?)", " ON CONFLICT DO NOTHING"
-)
+_PUT_KEY = _Put("INTO delivery_keys (digest, scope, delivery_id, at) VALUES ", "(?, ?, ?, ?)", or_not=True)
 _MOVE_KEY = "UPDATE delivery_keys SET delivery_id = ? WHERE digest = ? AND scope = ?"
 _PUT_DELIVERY = _Put(
-    "INSERT INTO deliveries (id, scope, webhook_id, provider, provider_delivery_id, received_at, provenance, method, "
+    "INTO deliveries (id, scope, webhook_id, provider, provider_delivery_id, received_at, provenance, method, "
     "url, query, events, size, headers, body) VALUES ",
     "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 )
 _PUT_DISPATCH = _Put(
-    "INSERT INTO dispatches (delivery_id, id, scope, part, kind, subscriber, node_id, events, line, state, attempts, "
+    "INTO dispatches (delivery_id, id, scope, part, kind, subscriber, node_id, events, line, state, attempts, "
     "due_at, holder, error, seconds) VALUES ",
     "(?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', 0, ?, '', '', 0)",
 )
@@ -124,7 +125,8 @@ def events_text(events: tuple[str, ...]) -> str:
 def _put(connection: Connection, put: _Put, rows: Sequence[Row]) -> int:
     """Put `rows`, many to a statement; how many there are that were not there before."""
     if connection.dialect.paramstyle != "qmark":
-        return put_rows(connection, _statement(put, 1), rows)
+        ending = " ON CONFLICT DO NOTHING" if put.or_not else ""
+        return put_rows(connection, f"INSERT {put.beginning}{put.places}{ending}", rows)
     driver: Any = connection.connection.driver_connection
     count, done = 0, 0
     while done < len(rows):
@@ -137,7 +139,8 @@ def _put(connection: Connection, put: _Put, rows: Sequence[Row]) -> int:
 
 @lru_cache(maxsize=100)
 def _statement(put: _Put, rows: int) -> str:
-    return put.beginning + ", ".join([put.places] * rows) + put.ending
+    # Not `ON CONFLICT DO NOTHING`: that may fail halfway, so that SQLite would write down first what each page was.
+    return f"INSERT {'OR IGNORE ' if put.or_not else ''}{put.beginning}{', '.join([put.places] * rows)}"
 
 
 def headers_text(headers: tuple[tuple[str, str], ...]) -> str:

@@ -87,9 +87,9 @@ def test_a_batch_is_one_transaction_of_few_statements(store: SqlStore, inbox: In
 
     assert [statement.split(" (")[0] for statement in told] == [
         "BEGIN IMMEDIATE",
-        *["INSERT INTO delivery_keys"] * 2,  # two keys each, and 64 rows at a time
+        *["INSERT OR IGNORE INTO delivery_keys"] * 2,  # two keys each, and 64 rows at a time
         "INSERT INTO deliveries",
-        "INSERT INTO delivery_keys",  # for the ids of dispatches
+        "INSERT OR IGNORE INTO delivery_keys",  # for the ids of dispatches
         "INSERT INTO dispatches",
         "COMMIT",
     ]
