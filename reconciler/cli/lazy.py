@@ -80,11 +80,10 @@ _ANEW: Mapping[str, str] = MappingProxyType(
 )
 """Modules behind those of verbs that may have an answer in memory: what they load is the most of a start."""
 
-_EXTRAS: Mapping[str, str] = MappingProxyType({"starlette": "sandbox", "uvicorn": "sandbox"})
+_EXTRAS: Mapping[str, str] = MappingProxyType(
+    {"starlette": "sandbox", "uvicorn": "sandbox", "httptools": "ingress"}
+)
 """Packages that come with an extra of the distribution."""
-
-_EXTRA_OF: Mapping[str, str] = MappingProxyType({"ingress": "ingress"})
-"""The extra of a verb that has one of its own."""
 
 
 def load(verb: str) -> Verb:
@@ -93,7 +92,6 @@ def load(verb: str) -> Verb:
         return cast("Verb", importlib.import_module(MODULES[verb]))
     except ModuleNotFoundError as error:
         if extra := _EXTRAS.get((error.name or "").partition(".")[0]):
-            extra = _EXTRA_OF.get(verb, extra)
             message = f"`reconcile {verb}` needs more packages: pip install 'webhook-reconciler[{extra}]'"
             raise ReconcilerError(message) from error
         raise

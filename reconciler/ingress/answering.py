@@ -14,9 +14,10 @@ Send = Callable[[Message], Awaitable[None]]
 RETRY_SECONDS = 5
 """After which a sender may try again."""
 
-_BODILESS = frozenset({204, 304})
+BODILESS = frozenset({204, 304})
+"""Statuses of answers that have no body, nor a length of one."""
 
-_Rows = tuple[tuple[bytes, bytes], ...]
+Rows = tuple[tuple[bytes, bytes], ...]
 
 
 async def answer(send: Send, status: int, *, later: bool = False, close: bool = False) -> None:
@@ -29,7 +30,7 @@ async def answer(send: Send, status: int, *, later: bool = False, close: bool = 
 async def answer_with(send: Send, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
     """A status with headers and a body."""
     rows = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    if status in _BODILESS:
+    if status in BODILESS:
         body = b""
     else:
         rows.append((b"content-length", b"%d" % len(body)))
@@ -38,8 +39,8 @@ async def answer_with(send: Send, status: int, headers: Iterable[tuple[str, str]
 
 
 @lru_cache(maxsize=64)
-def _rows(status: int, later: bool, close: bool) -> _Rows:
-    rows = [] if status in _BODILESS else [(b"content-length", b"0")]
+def _rows(status: int, later: bool, close: bool) -> Rows:
+    rows = [] if status in BODILESS else [(b"content-length", b"0")]
     if later:
         rows.append((b"retry-after", b"%d" % RETRY_SECONDS))
     if close:

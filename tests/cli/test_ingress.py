@@ -131,7 +131,7 @@ async def test_the_prefix_is_that_of_the_base_url_unless_said_otherwise(tmp_path
     files = ("-f", str(root / "reconciler.yaml"), "-f", str(overlay))
     with running(root, *files, "--metrics-port", "0") as ingress:
         assert await sent(ingress.port, delivery(1, path=f"/deep/er{PATH}")) == 200
-        assert await sent(ingress.port, delivery(2)) == 404
+        assert await sent(ingress.port, delivery(2, path=f"/elsewhere{PATH}")) == 404
     with running(root, *files, "--prefix", "") as ingress:
         assert await sent(ingress.port, delivery(3)) == 200
 

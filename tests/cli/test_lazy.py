@@ -19,7 +19,7 @@ print("CODE", int(run(["sandbox", "--port", "0"], streams)))
 """
 
 
-@pytest.mark.parametrize(("verb", "package"), [("sandbox", "starlette"), ("ingress", "uvicorn")])
+@pytest.mark.parametrize(("verb", "package"), [("sandbox", "starlette"), ("ingress", "httptools")])
 def test_a_missing_extra_is_named(verb: str, package: str) -> None:
     """Without its packages, the message says what to install; no traceback."""
     code = CODE.replace("starlette", package).replace("sandbox", verb)

@@ -1,4 +1,4 @@
-"""The server: connections are watched, and an end loses nothing. Over loopback, with both of uvicorn's parsers."""
+"""The server: connections are watched, and an end loses nothing. Over loopback."""
 
 from __future__ import annotations
 
@@ -9,25 +9,14 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from reconciler.core.errors import ReconcilerError
-from reconciler.ingress.serving import (
-    HEADER_BYTES,
-    HEADER_SECONDS,
-    Served,
-    Watch,
-    fast_loop,
-    prepare_process,
-    served,
-)
+from reconciler.ingress.serving import Served, fast_loop, prepare_process, served
+from reconciler.ingress.speaking import HEADER_BYTES
+from reconciler.ingress.watching import HEADER_SECONDS, Watch
 from tests.ingress.receiving_support import ID, World, signature
-
-PARSERS = pytest.mark.parametrize("base", [AutoHTTPProtocol, H11Protocol])
 
 
 def request(body: bytes = b"{}", *more: str, delivery: str = "d1") -> bytes:
@@ -82,11 +71,10 @@ async def connected(here: Served) -> AsyncIterator[Client]:
         client.writer.close()
 
 
-@PARSERS
-async def test_deliveries_come_over_one_connection(base: Any) -> None:
+async def test_deliveries_come_over_one_connection() -> None:
     """With hardly a header in the answer, and none that tells who we are."""
     world = World()
-    async with served(world.ingress, "127.0.0.1", 0, base=base) as here, connected(here) as client:
+    async with served(world.ingress, "127.0.0.1", 0) as here, connected(here) as client:
         for number in range(3):
             await client.say(request(b'{"n": %d}' % number, delivery=f"d{number}"))
             head = (await client.reader.readuntil(b"\r\n\r\n")).decode().lower()
@@ -95,13 +83,12 @@ async def test_deliveries_come_over_one_connection(base: Any) -> None:
     assert len(world.inbox.kept()) == 3
 
 
-@PARSERS
-async def test_a_request_that_is_not_finished_is_hung_up_on(base: Any) -> None:
+async def test_a_request_that_is_not_finished_is_hung_up_on() -> None:
     """A connection that says nothing, one that trickles its headers, and one that stops after an answer."""
     world, watch = World(), Watch()
     loop = asyncio.get_running_loop()
     async with (
-        served(world.ingress, "127.0.0.1", 0, watch, base) as here,
+        served(world.ingress, "127.0.0.1", 0, watch) as here,
         connected(here) as silent,
         connected(here) as trickling,
         connected(here) as stopping,
@@ -119,11 +106,10 @@ async def test_a_request_that_is_not_finished_is_hung_up_on(base: Any) -> None:
         assert watch.refused == 3
 
 
-@PARSERS
-async def test_headers_without_end_are_hung_up_on(base: Any) -> None:
+async def test_headers_without_end_are_hung_up_on() -> None:
     """Before they fill the memory: the parser itself bounds nothing."""
     watch = Watch()
-    async with served(World().ingress, "127.0.0.1", 0, watch, base) as here, connected(here) as client:
+    async with served(World().ingress, "127.0.0.1", 0, watch) as here, connected(here) as client:
         client.writer.write(b"POST / HTTP/1.1\r\nX-Long: " + b"x" * (2 * HEADER_BYTES))
 
         assert await client.status() in {0, 400}

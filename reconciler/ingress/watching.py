@@ -1,0 +1,101 @@
+"""The watch over a server's connections: how many there are, and which of them owe us a request for too long."""
+
+from __future__ import annotations
+
+import asyncio
+from email.utils import formatdate
+from typing import Final, Protocol
+
+HEADER_SECONDS: Final = 10.0
+"""For the request line and all headers, and for a new connection to say anything."""
+
+CONNECTIONS: Final = 2048
+CONNECTIONS_PER_PEER: Final = 1024
+"""At a time; a proxy of ours is one peer."""
+
+_LOOK_EVERY = 1.0
+
+
+class Connection(Protocol):
+    """What is watched of a connection."""
+
+    waiting_since: float | None
+
+    def close(self) -> None:
+        """Hang up at once."""
+        ...
+
+    def drain(self) -> None:
+        """Take no more requests, and hang up when what was begun is answered."""
+        ...
+
+
+class Watch:
+    """All connections of a server: how many there are, and which of them owe us a request for too long."""
+
+    def __init__(self, most: int = CONNECTIONS, most_each: int = CONNECTIONS_PER_PEER) -> None:
+        self._most = most
+        self._most_each = most_each
+        self._connections: set[Connection] = set()
+        self._peers: dict[str, int] = {}
+        self._empty = asyncio.Event()
+        self.date = _date()
+        """The time of the last look, as HTTP tells it."""
+        self.refused = 0
+        """How many connections were hung up on."""
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def enter(self, connection: Connection, peer: str) -> bool:
+        """Watch a new connection, if there is room for it."""
+        mine = self._peers.get(peer, 0)
+        if len(self._connections) >= self._most or mine >= self._most_each:
+            self.refused += 1
+            return False
+        self._peers[peer] = mine + 1
+        self._connections.add(connection)
+        return True
+
+    def leave(self, connection: Connection, peer: str) -> None:
+        """Forget a connection, if it was watched."""
+        if connection in self._connections:
+            self._connections.discard(connection)
+            self._peers[peer] -= 1
+            if not self._peers[peer]:
+                del self._peers[peer]
+            if not self._connections:
+                self._empty.set()
+
+    def look(self, now: float) -> None:
+        """Hang up on those that owe us a request for too long; `now` is the loop's time."""
+        self.date = _date()
+        for connection in [*self._connections]:
+            since = connection.waiting_since
+            if since is not None and now - since > HEADER_SECONDS:
+                self.refused += 1
+                connection.close()
+
+    async def keep_looking(self) -> None:
+        """Look, again and again."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            self.look(loop.time())
+
+    async def drain(self, seconds: float) -> None:
+        """Let all come to an end, and hang up on those that have not after so many seconds."""
+        for connection in [*self._connections]:
+            connection.drain()
+        self._empty.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                while self._connections:
+                    await self._empty.wait()
+        except TimeoutError:
+            for connection in [*self._connections]:
+                connection.close()
+
+
+def _date() -> bytes:
+    return formatdate(usegmt=True).encode()
