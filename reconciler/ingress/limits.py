@@ -15,6 +15,7 @@ class Limits:
     `min_speed` is in bytes per second, and holds once a body is `patience` seconds old. `rate` is for one client at one
     webhook, `unknown_rate` for all requests to webhooks that are not in memory, together. `trusted_hops` is how many
     proxies of ours stand before us and write `X-Forwarded-For`. `held` bounds the bytes of all bodies in memory.
+    `keep_seconds` is how long what is proved may wait to be stored: GitHub, for one, hangs up after ten.
     """
 
     max_body: int = 1024 * 1024
@@ -33,6 +34,7 @@ class Limits:
     clients: int = 20_000
     trusted_hops: int = 0
     queue: int = 10_000
+    keep_seconds: float = 8.0
 
 
 class Buckets:

@@ -164,8 +164,10 @@ async def test_who_gave_up_before_a_failure_is_no_problem() -> None:
 
 
 async def test_without_any_delivery_there_is_nothing_to_close() -> None:
-    """No thread was begun."""
-    await Keeper(MoodyInbox(), 1, Told()).close()
+    """No thread was begun, and nothing is wrong."""
+    keeper = Keeper(MoodyInbox(), 1, Told())
+    assert not keeper.troubled
+    await keeper.close()
 
 
 def test_a_loop_that_is_gone_is_told_nothing() -> None:
@@ -187,3 +189,54 @@ def test_a_loop_that_is_gone_is_told_nothing() -> None:
 
     assert not thread.is_alive()
     assert inbox.batches == [1]
+
+
+@pytest.mark.looptime
+async def test_nobody_waits_for_longer_than_is_patient() -> None:
+    """Those who waited are put off, and so is whoever comes next, until the disk has answered; then it is kept."""
+    inbox, told = MoodyInbox(), Told()
+    keeper = Keeper(inbox, 100, told, patience=8.0)
+    inbox.stall.clear()
+    asked = [keeper.keep(arrival(number)) for number in range(3)]
+    asked[1].cancel()
+    await asyncio.sleep(1)
+    assert not keeper.troubled
+    await asyncio.sleep(2)
+    assert keeper.troubled, "not well, though nobody was put off so far"
+    assert not keeper.full
+    await asyncio.sleep(6)
+
+    assert [type(each.exception()) for each in (asked[0], asked[2])] == [StateError, StateError]
+    assert told == [
+        "2 deliveries are not kept, and their senders were told to try again: the state takes too long to be written: "
+        "a stalled disk, or another process"
+    ]
+    with pytest.raises(FullError):
+        await keeper.keep(arrival(3))
+    assert keeper.waiting == 3, "no more than waited when it was noticed"
+
+    inbox.stall.set()
+    await keeper.close()
+    await asyncio.sleep(0)
+    assert inbox.batches == [3]
+    assert keeper.waiting == 0
+    assert not keeper.troubled
+
+
+async def test_a_full_disk_is_told_once_and_so_is_its_end() -> None:
+    """Not with each of hundreds of transactions in a second."""
+    inbox, told = MoodyInbox(), Told()
+    keeper = Keeper(inbox, 100, told)
+    inbox.error = StateError("the disk is full")
+    for number in range(5):
+        with pytest.raises(StateError, match="full"):
+            await keeper.keep(arrival(number))
+    inbox.error = None
+    for number in range(5):
+        await keeper.keep(arrival(number))
+
+    assert told == [
+        "1 deliveries are not kept, and their senders were told to try again: the disk is full",
+        "deliveries are kept again; 4 more had been put off",
+    ]
+    await keeper.close()
