@@ -93,7 +93,7 @@ async def test_a_signal_ends_the_ingress_in_order(tmp_path: Path, number: signal
         writer.write(raw[-5:])
         assert (await reader.readuntil(b"\r\n\r\n")).split()[1] == b"200"
         writer.close()
-        _, err = await asyncio.to_thread(ingress.process.communicate, timeout=20)
+        err = await asyncio.to_thread(ingress.ended)
         assert ingress.process.returncode == code
     assert f"exit {code}" in err
     assert SECRET.reveal() not in err
@@ -124,16 +124,18 @@ def test_a_prefix_is_a_path(project: Project, prefix: str) -> None:
 
 @pytest.mark.processes
 async def test_the_prefix_is_that_of_the_base_url_unless_said_otherwise(tmp_path: Path) -> None:
-    """A proxy may take it off."""
+    """A proxy may take it off; and while webhooks are recorded under another path, that is taken, too."""
     root = project(tmp_path / "project")
     overlay = root / "deep.yaml"
     overlay.write_text("base_url: https://hooks.example.com/deep/er\n")
     files = ("-f", str(root / "reconciler.yaml"), "-f", str(overlay))
     with running(root, *files, "--metrics-port", "0") as ingress:
         assert await sent(ingress.port, delivery(1, path=f"/deep/er{PATH}")) == 200
-        assert await sent(ingress.port, delivery(2, path=f"/elsewhere{PATH}")) == 404
+        assert await sent(ingress.port, delivery(2)) == 200
+        assert await sent(ingress.port, delivery(3, path=f"/deep{PATH}")) == 404
     with running(root, *files, "--prefix", "") as ingress:
-        assert await sent(ingress.port, delivery(3)) == 200
+        assert await sent(ingress.port, delivery(4)) == 200
+        assert await sent(ingress.port, delivery(5, path=f"/deep/er{PATH}")) == 404
 
 
 @pytest.mark.processes

@@ -7,10 +7,12 @@ import hmac
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, Any
 
 from reconciler.core.model import Phase, Recorded, Relation, Secret, Subscriber, SubscriberKind, WebhookKey
 from reconciler.core.ports import Write
@@ -68,15 +70,31 @@ def store_of(root: Path) -> SqlStore:
 
 @dataclass
 class Running:
-    """The process, and where it listens."""
+    """The process, where it listens, and what it said since: lines of JSON, and anything else that it wrote."""
 
     process: subprocess.Popen[str]
     port: int
     metrics: str = ""
+    log: list[str] = field(default_factory=list)
+
+    def told(self, event: str) -> list[dict[str, Any]]:
+        """The lines of log about an event."""
+        return [line for line in map(json.loads, self.log) if line["event"] == event]
+
+    def ended(self) -> str:
+        """Wait for its end; all that it said."""
+        self.process.wait(20)
+        self._reading.join(20)
+        return "".join(self.log)
+
+    def listen(self, stderr: IO[str]) -> None:
+        """Read what it says, so that it never has to wait for that."""
+        self._reading = threading.Thread(target=lambda: self.log.extend(stderr), daemon=True)
+        self._reading.start()
 
 
 @contextmanager
-def running(root: Path, *arguments: str) -> Iterator[Running]:
+def running(root: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[Running]:
     """The ingress as a process, once it is ready."""
     process = subprocess.Popen(  # noqa: S603 - our own command
         [
@@ -87,7 +105,7 @@ def running(root: Path, *arguments: str) -> Iterator[Running]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        env=process_environment({}),
+        env=process_environment(environment or {}),
     )
     try:
         assert process.stderr is not None
@@ -97,10 +115,15 @@ def running(root: Path, *arguments: str) -> Iterator[Running]:
             urls[told["event"]] = told.get("url", "")
             if "ingress_ready" in urls:
                 break
-        yield Running(process, int(urls["ingress_ready"].rpartition(":")[2]), urls.get("ingress_metrics", ""))
+        ingress = Running(process, int(urls["ingress_ready"].rpartition(":")[2]), urls.get("ingress_metrics", ""))
+        ingress.listen(process.stderr)
+        yield ingress
+        process.kill()
+        ingress.ended()
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stderr.close()
 
 
 def delivery(number: int, *, secret: Secret = SECRET, more: str = "", path: str = PATH) -> bytes:
