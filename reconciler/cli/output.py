@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -103,7 +104,14 @@ class Output:
             self.notice(self._log_painter.paint(clean(str(problem)), Style.BAD))
 
     def __call__(self, event: str, /, **details: Json) -> None:
-        """One line of log, to stderr. `level` is `debug`, `info`, `warning` or `error`; `message` a sentence."""
+        """One line of log, to stderr. `level` is `debug`, `info`, `warning` or `error`; `message` a sentence.
+
+        One that cannot be written, for its disk is full or nobody reads any more, is lost: that stops no work.
+        """
+        with suppress(OSError):
+            self._log(event, details)
+
+    def _log(self, event: str, details: dict[str, Json]) -> None:
         if self._bar:
             self._bar.take(event, details)
             self._bar.refresh()

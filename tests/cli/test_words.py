@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import re
 import shlex
@@ -190,3 +191,20 @@ def test_an_interrupted_answer_ends_its_line() -> None:
 def _plain(text: str) -> str:
     """The text without what colours it or moves the cursor."""
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", text)
+
+
+class FullDisk(io.StringIO):
+    """A log on a disk that is full."""
+
+    def write(self, text: str, /) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_log_that_cannot_be_written_stops_no_work() -> None:
+    """Whoever reports what happened goes on: a receiver, or a pass between two effects."""
+    output = Output(
+        Streams(stdin=io.StringIO(), stdout=io.StringIO(), stderr=FullDisk(), environment={}, now=lambda: 0.0)
+    )
+    output("ingress_unkept", level="error", message="the disk is full")
+    with pytest.raises(OSError, match="space"):
+        output.notice("a question's context, for somebody who sits there")

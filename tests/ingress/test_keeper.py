@@ -207,10 +207,9 @@ async def test_nobody_waits_for_longer_than_is_patient() -> None:
     await asyncio.sleep(6)
 
     assert [type(each.exception()) for each in (asked[0], asked[2])] == [StateError, StateError]
-    assert told == [
-        "2 deliveries are not kept, and their senders were told to try again: the state takes too long to be written: "
-        "a stalled disk, or another process"
-    ]
+    assert len(told) == 1
+    assert "2 deliveries are not kept" in told[0]
+    assert "a stalled disk" in told[0]
     with pytest.raises(FullError):
         await keeper.keep(arrival(3))
     assert keeper.waiting == 3, "no more than waited when it was noticed"
