@@ -75,13 +75,19 @@ class WritingDatabase:
     A read begins plainly and sees one state. A write begins with the write lock in hand (`BEGIN IMMEDIATE`): a lock
     asked for later fails at once when another process wrote in between. Threads of this process queue at a lock of our
     own, which unlike SQLite's is not a matter of luck. `patience` is how many seconds another process is waited for.
+
+    SQLite goes on writing to a file that was deleted or replaced below it, and all of that would be gone with the
+    process. So each transaction looks, before its commit, whether the file is the one that was opened; and no further
+    connection is made to another, which would be given what the write-ahead log of the first one holds.
     """
 
     writable = True
 
     def __init__(self, path: Path, patience: float = _BUSY_SECONDS) -> None:
         self._path = path
-        self._reader = _engine(partial(_connect_to_write, path, "ON", patience), QueuePool)
+        self._opened = _identity(path)
+        self._patience = patience
+        self._reader = _engine(self._connected, QueuePool)
         self._writer = self._reader.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
         self._queue = threading.Lock()
         self._held: Connection | None = None
@@ -104,14 +110,18 @@ class WritingDatabase:
 
     def read(self, work: Work[T]) -> T:
         with translated(self.called), self._reader.connect() as connection:
-            return work(connection)
+            result = work(connection)
+            self._check_in_place()
+            return result
 
     def write(self, work: Work[T]) -> T:
         with translated(self.called), self._queue:
             connection = self._held or self._writing()
             try:
                 with connection.begin():
-                    return work(connection)
+                    result = work(connection)
+                    self._check_in_place()
+                    return result
             except BaseException:
                 self._let_go()  # whatever it is that failed, the next write begins with a new one
                 raise
@@ -134,6 +144,14 @@ class WritingDatabase:
         if held is not None:
             held.invalidate()
             held.close()
+
+    def _connected(self) -> sqlite3.Connection:
+        self._check_in_place()
+        return _connect_to_write(self._path, "ON", self._patience)
+
+    def _check_in_place(self) -> None:
+        if _identity(self._path) != self._opened:
+            raise StateError(f"the {self.called} is another file now than was opened: start anew, or put back that one")
 
 
 class ReadingDatabase:
@@ -213,6 +231,11 @@ class _Look(NamedTuple):
     inode: int
     size: int
     modified: int
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def _look(path: Path) -> _Look:

@@ -283,6 +283,25 @@ def test_a_file_that_vanished_is_told(tmp_path: Path) -> None:
             store.records(SCOPE)
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_nothing_is_written_to_a_file_that_is_not_there_any_more(tmp_path: Path, *, replaced: bool) -> None:
+    """SQLite would write on to what nobody can find; once the file is back where it was, so is everything."""
+    path = _created(tmp_path / "state.db")
+    other = _created(tmp_path / "other.db")
+    with open_for_writing(url(path), source(KEY)) as store:
+        path.rename(tmp_path / "away.db")
+        if replaced:
+            shutil.copy(other, path)
+        message = "another file now" if replaced else "No such file"
+        with pytest.raises(StateError, match=message):
+            put(store, recorded(2))
+        with pytest.raises(StateError, match=message):
+            store.records(SCOPE)
+
+        (tmp_path / "away.db").rename(path)
+        assert store.records(SCOPE) == [recorded()]
+
+
 def test_a_text_that_is_no_unicode_is_told(tmp_path: Path) -> None:
     """A lone surrogate cannot be stored, and the refusal is ours."""
     with (
