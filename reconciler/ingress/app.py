@@ -82,12 +82,12 @@ class Ingress:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = _path_of(scope)
         match = self._path.fullmatch(path) if len(path) <= MAX_PATH else None
-        if match is None:
-            await self._elsewhere(scope["method"], path, send)
-            return
-        vendor = self._ports.vendors.get(match[1], _NOBODY)
+        vendor = _NOBODY if match is None else self._ports.vendors.get(match[1], _NOBODY)
         try:
-            await self._receiver(scope, receive, send, vendor, match[2])
+            if match is None:
+                await self._elsewhere(scope["method"], path, send)
+            else:
+                await self._receiver(scope, receive, send, vendor, match[2])
         except Refusal as refusal:
             self.counters.count(vendor.name, refusal.outcome)
             await answer(send, refusal.status, later=refusal.later, close=refusal.close)

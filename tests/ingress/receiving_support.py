@@ -193,6 +193,8 @@ class World:
     woken: int = 0
     prefix: str = ""
     former: tuple[str, ...] = ()
+    gone: Exception | None = None
+    """What the server raises for an answer to a client that hung up."""
     ingress: Ingress = field(init=False)
 
     def __post_init__(self) -> None:
@@ -261,6 +263,8 @@ class World:
         answer = Answer()
 
         async def send(message: Mapping[str, Any]) -> None:
+            if self.gone is not None:
+                raise self.gone
             answer.messages += 1
             if message["type"] == "http.response.start":
                 answer.status = message["status"]

@@ -428,6 +428,20 @@ async def test_a_bug_is_our_fault_and_tells_nothing() -> None:
     assert answer.status == 503
     assert [event for event, _ in world.logs] == ["ingress_bug"]
     assert "ZeroDivisionError" in world.logs[0][1]["message"]
+    assert (await world.ask("GET", "/readyz")).status == 503
+
+
+@pytest.mark.parametrize("error", [OSError("client gone"), RuntimeError("the handler is closed")])
+async def test_an_answer_that_nobody_hears_is_no_bug(error: Exception) -> None:
+    """The client hung up just before: what it sent is stored, and the server's complaint is not ours."""
+    world = World(gone=error)
+
+    await world.post()
+    await world.ask("GET", "/healthz")
+
+    assert len(world.inbox.kept()) == 1
+    assert world.logs == []
+    assert world.ingress.counters.of(Outcome.FAILED) == 0
 
 
 # -- handshakes --------------------------------------------------------------------------------------------------------
