@@ -1,4 +1,8 @@
-"""Reading a body: counted while it comes, within a time, not too slowly, and never cut."""
+"""Reading a body: counted while it comes, within a time, not too slowly, and never cut.
+
+Where the room for bodies is used up, those that have been coming for long give way to the next: else a few clients
+that never finish would keep everybody out.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +32,14 @@ class GoneError(Exception):
 
 
 class _Watched:
-    """A body that is being read: since when, and how much has come."""
+    """A body that is being read: since when, how much has come, and why it is not read on."""
 
-    __slots__ = ("expired", "received", "since")
+    __slots__ = ("ended", "received", "since")
 
     def __init__(self, since: float) -> None:
         self.since = since
         self.received = 0
-        self.expired = False
+        self.ended: type[Exception] | None = None
 
 
 class Reader:
@@ -66,10 +70,10 @@ class Reader:
                 return body
             return await self._rest(message, receive, watched, limit)
         except asyncio.CancelledError:
-            if not watched.expired:
+            if watched.ended is None:
                 raise
             task.uncancel()
-            raise TooSlowError from None
+            raise watched.ended from None
         finally:
             del self._watched[task]
 
@@ -94,10 +98,23 @@ class Reader:
     def _take(self, watched: _Watched, size: int, limit: int) -> None:
         if watched.received + size > limit:
             raise TooLongError
-        if self.held + size > self._limits.held:
+        if self.held + size > self._limits.held and not self._makes_room(watched, size):
             raise TooMuchError
         watched.received += size
         self.held += size
+
+    def _makes_room(self, mine: _Watched, size: int) -> bool:
+        """End what has been coming for longer than is patient, the oldest first, until there is room."""
+        now, limits = asyncio.get_running_loop().time(), self._limits
+        for task, watched in self._watched.items():
+            if self.held + size <= limits.held or now - watched.since <= limits.patience:
+                break
+            if watched is not mine and watched.ended is None:
+                watched.ended = TooMuchError
+                self.release(watched.received)
+                watched.received = 0
+                task.cancel()
+        return self.held + size <= limits.held
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         """End what takes too long."""
@@ -105,8 +122,8 @@ class Reader:
         for task, watched in self._watched.items():
             age = now - watched.since
             slow = age > limits.patience and watched.received < limits.min_speed * age
-            if (slow or age > limits.body_seconds) and not watched.expired:
-                watched.expired = True
+            if (slow or age > limits.body_seconds) and watched.ended is None:
+                watched.ended = TooSlowError
                 task.cancel()
         self._timer = loop.call_later(_LOOK_EVERY, self._look, loop) if self._watched else None
 

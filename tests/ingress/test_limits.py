@@ -231,6 +231,52 @@ async def test_all_bodies_together_are_bounded() -> None:
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
 
 
+@pytest.mark.looptime
+async def test_bodies_that_never_end_give_way_to_the_next() -> None:
+    """The oldest first, no more of them than must, and none that has just begun."""
+    reader = Reader(Limits(held=3000, patience=5.0, min_speed=0))
+
+    def endless(size: int) -> asyncio.Task[bytes]:
+        pieces = iter([b"x" * size])
+
+        async def receive() -> dict[str, Any]:
+            if (piece := next(pieces, None)) is None:
+                await asyncio.sleep(1000)
+            return {"type": "http.request", "body": piece, "more_body": True}
+
+        return asyncio.create_task(reader.read(receive, 10_000))
+
+    first, second = endless(1400), endless(1400)
+    await asyncio.sleep(3)
+    with pytest.raises(TooMuchError):
+        await reader.read(in_pieces([b"y" * 1000]), 10_000)
+    young = endless(100)
+    await asyncio.sleep(2.1)
+
+    await reader.read(in_pieces([b"y" * 500, b"z" * 1000]), 10_000)
+
+    with pytest.raises(TooMuchError):
+        await first
+    assert (second.done(), young.done(), reader.held) == (False, False, 3000)
+    with pytest.raises(TooMuchError):
+        await reader.read(in_pieces([b"y" * 2000]), 10_000)
+    with pytest.raises(TooMuchError):
+        await second
+    assert not young.done()
+    young.cancel()
+
+
+@pytest.mark.looptime
+async def test_a_body_makes_no_room_for_itself() -> None:
+    """It is the one that there is no room for, and nothing of it is held."""
+    reader = Reader(Limits(held=100, patience=5.0, min_speed=0))
+
+    with pytest.raises(TooMuchError):
+        await reader.read(trickling(iter([b"x" * 60, b"x" * 60]), 4.0), 1000)
+
+    assert reader.held == 0
+
+
 async def test_who_hangs_up_gets_no_answer() -> None:
     """It is counted, and what it sent is let go."""
     messages: list[dict[str, Any]] = [
