@@ -68,3 +68,55 @@ def test_whatever_is_sent_is_answered(
         await world.ingress.aclose()
 
     asyncio.run(main())
+
+
+MESSAGES = st.one_of(
+    st.builds(lambda body, more: {"type": "http.request", "body": body, "more_body": more}, BODIES, st.booleans()),
+    st.sampled_from(
+        [{"type": "http.disconnect"}, {"type": "http.request"}, {"type": "http.request", "more_body": True}]
+    ),
+)
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(MESSAGES, max_size=6), st.sampled_from(["content-length", "transfer-encoding", "x"]), st.binary(max_size=9)
+)
+def test_however_a_body_comes_nothing_is_left_of_it(messages: list[dict[str, Any]], name: str, value: bytes) -> None:
+    """In any pieces, cut off anywhere, its length told in any way: a genuine one is stored, and no memory is held."""
+
+    async def main() -> None:
+        world = World()
+        pieces = iter([*messages, {"type": "http.disconnect"}])
+        body = whole(messages)
+        rows = [(b"x-signature", signature(body or b"").encode()), (b"x-event", b"push"), (name.encode(), value)]
+        rows.append((b"content-type", b"application/json"))
+
+        async def receive() -> dict[str, Any]:
+            return next(pieces)
+
+        answer = await world.ask("POST", f"/webhooks/forge/{ID}", rows, pieces=receive)
+        counters = world.ingress.counters
+        assert answer.status in {0, 200, 400, 404, 413}
+        assert (answer.status == 200) == (len(world.inbox.kept()) == 1)
+        assert answer.status != 200 or world.inbox.kept()[0][0].body == body
+        assert counters.of(Outcome.FAILED) == 0
+        assert {line.split()[-1] for line in counters.text().splitlines() if line.startswith(GAUGES)} == {"0"}
+        await world.ingress.aclose()
+
+    asyncio.run(main())
+
+
+GAUGES = ("reconciler_ingress_in_flight ", "reconciler_ingress_held_bytes ", "reconciler_ingress_waiting ")
+
+
+def whole(messages: list[dict[str, Any]]) -> bytes | None:
+    """The body that these are, as far as it is all there."""
+    body = b""
+    for message in messages:
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return body
+    return None
