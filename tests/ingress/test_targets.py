@@ -385,12 +385,19 @@ async def test_a_log_that_nobody_reads_keeps_no_thread_but_its_own() -> None:
 
 
 async def test_a_log_file_is_the_owners_alone(tmp_path: Path) -> None:
-    """It is made where it is not there, appended to where it is, and no symbolic link is followed."""
+    """It is made where it is not there, appended to where it is, and no symbolic link is followed.
+
+    What a full disk cut off stays a line of its own.
+    """
     path = tmp_path / "state" / "dispatches.jsonl"
     target = LogTarget(appending(path))
     await asyncio.gather(*(target.send(EVENT) for _ in range(5)))
     assert len(path.read_text().splitlines()) == 5
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with path.open("a") as file:
+        file.write('{"id": "cut off by a full di')
+    await target.send(EVENT)
+    assert [line.endswith("}") for line in path.read_text().splitlines()] == [True] * 5 + [False, True]
     path.unlink()
     path.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(Again, match="the log cannot be written"):

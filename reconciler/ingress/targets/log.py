@@ -41,12 +41,18 @@ class LogTarget:
 
 
 def appending(path: Path) -> Write:
-    """Appends to a file that only its owner can read; it may be moved away at any time, and is made anew then."""
+    """Appends to a file that only its owner can read; it may be moved away at any time, and is made anew then.
+
+    A line that a full disk cut off stays, and is no part of the next one.
+    """
 
     def write(line: str) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(path, "a", encoding="utf-8", opener=_open_privately) as file:
-            file.write(line)
+        with open(path, "a+b", opener=_open_privately) as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                line = line if file.read(1) == b"\n" else f"\n{line}"
+            file.write(line.encode())
 
     return write
 
