@@ -8,9 +8,11 @@ webhook is written before its provider is called, so the first request is never 
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from reconciler.core.errors import StateError
 from reconciler.core.model import Phase, Secret
 from reconciler.ingress.ports import Found, Kind, Ports, Vendor
 from reconciler.verify.request import Facts
@@ -26,6 +28,9 @@ RECENT: Final = 0.05
 
 REMEMBERED: Final = 10_000
 """How many webhooks are in memory at most, and how many ids that are none's."""
+
+THREADS: Final = 4
+"""How many webhooks are read at a time."""
 
 CAPTURE_SECONDS: Final = 600.0
 """For how long after it was written a webhook that is being registered may be told its secret."""
@@ -48,10 +53,16 @@ class Admitted:
 
 
 class Admission:
-    """Looks webhooks up: from memory, else in a thread, each id once at a time."""
+    """Looks webhooks up: from memory, else in a thread, each id once at a time.
 
-    def __init__(self, ports: Ports) -> None:
+    `patience` is how many seconds one waits for the store. The threads are its own: those that the application shares
+    may all be waiting to write.
+    """
+
+    def __init__(self, ports: Ports, patience: float) -> None:
         self._ports = ports
+        self._patience = patience
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="webhooks")
         self._known: dict[str, Admitted] = {}
         self._absent: dict[str, float] = {}
         self._flights: dict[str, asyncio.Task[Admitted | None]] = {}
@@ -81,7 +92,11 @@ class Admission:
         if flight is None:
             flight = self._flights[webhook_id] = asyncio.create_task(self._read(webhook_id))
             flight.add_done_callback(lambda done: self._landed(webhook_id, done))
-        return await asyncio.shield(flight)
+        try:
+            async with asyncio.timeout(self._patience):
+                return await asyncio.shield(flight)
+        except TimeoutError:
+            raise StateError("the state takes too long to be read: a stalled disk") from None
 
     async def capture(self, admitted: Admitted, secret: Secret) -> bool:
         """Keep the secret that the provider told. Raises `StateError`."""
@@ -92,7 +107,7 @@ class Admission:
     async def _read(self, webhook_id: str) -> Admitted | None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        found = await asyncio.to_thread(self._ports.webhooks.find, webhook_id)
+        found = await loop.run_in_executor(self._threads, self._ports.webhooks.find, webhook_id)
         admitted = self._admitted(found, began) if found is not None else None
         if admitted is None:
             self._known.pop(webhook_id, None)

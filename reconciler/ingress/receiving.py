@@ -44,7 +44,7 @@ class Receiver:
         self._buckets = Buckets(limits.rate, limits.burst, limits.clients)
         self._unknown = Buckets(limits.unknown_rate, limits.unknown_burst, 2)
         self._suspicion = Suspicion(ports.inbox, ports.progress)
-        self.admission = Admission(ports)
+        self.admission = Admission(ports, limits.keep_seconds)
         self.arrivals = Arrivals(ports.clock, ports.entropy, ports.ordered)
         self.keeper = Keeper(ports.inbox, limits.queue, ports.progress, limits.keep_seconds)
         counters.gauge("ingress_in_flight", "Requests that are being worked on.", lambda: self._flight.count)

@@ -84,7 +84,7 @@ async def test_what_waits_while_the_clock_jumps_is_handed_on(jump: float) -> Non
     await desk.end()
 
     assert sorted(target.ids) == ["a-00001", "a-00001", "a-00002"], "one try that failed, and one of each that worked"
-    assert desk.clock.now() < NOW + max(jump, 0.0) + 2 * HOURS
+    assert desk.clock.now() < NOW + max(jump, 0.0) + 4 * HOURS
 
 
 @JUMPS
@@ -95,7 +95,7 @@ async def test_what_arrives_while_the_clock_is_wrong_is_handed_on_once_it_is_rig
     await desk.until(desk.all_done, step=300.0)
     await desk.end()
     assert target.ids == ["a-00001"]
-    assert desk.clock.now() <= NOW + max(jump, 0.0) + 600.0
+    assert desk.clock.now() < NOW + max(jump, 0.0) + 4 * HOURS
 
 
 async def test_a_clock_that_was_a_year_ahead_drops_nothing_that_waits() -> None:

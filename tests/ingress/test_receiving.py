@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +17,7 @@ from reconciler.core.errors import StateError
 from reconciler.core.model import Phase, Secret
 from reconciler.ingress.counting import Outcome
 from reconciler.ingress.limits import Limits
-from reconciler.ingress.ports import Vendor
+from reconciler.ingress.ports import Found, Vendor
 from reconciler.verify.handshake_kinds import Handshake
 from reconciler.verify.handshakes import HandshakeReply
 from reconciler.verify.public_scheme import RemoteScheme, SnsScheme
@@ -416,6 +418,36 @@ async def test_a_stalled_disk_fills_a_queue_that_is_bounded() -> None:
     assert [(await task).status for task in waiting] == [200, 200, 200]
     assert len(world.inbox.kept()) == 3
     assert world.ingress.counters.of(Outcome.OVERLOADED) == 7
+
+
+@pytest.mark.looptime
+async def test_a_state_that_does_not_answer_is_waited_for_with_patience() -> None:
+    """A disk may stall for readers, too: 503 in time, and `/readyz` tells."""
+    world, answering = World(), threading.Event()
+    find = world.shelf.find
+
+    def late(webhook_id: str) -> Found | None:
+        answering.wait(10)
+        return find(webhook_id)
+
+    world.shelf.find = late  # type: ignore[method-assign] # a disk that stalls
+    answer, ready = await asyncio.gather(world.post(), world.ask("GET", "/readyz"))
+    assert (answer.status, answer.headers["retry-after"], ready.status) == (503, "5", 503)
+    assert asyncio.get_running_loop().time() < 10
+    answering.set()
+    assert world.inbox.kept() == []
+
+
+async def test_threads_that_all_wait_for_something_else_delay_nobody() -> None:
+    """Those that the application shares may be busy with writing, or with work of an application around it."""
+    world, over = World(), threading.Event()
+    with ThreadPoolExecutor(1) as shared:
+        asyncio.get_running_loop().set_default_executor(shared)
+        busy = asyncio.create_task(asyncio.to_thread(over.wait, 10))
+        await asyncio.sleep(0)
+        assert (await world.post()).status == 200
+        over.set()
+        assert await busy
 
 
 async def test_a_bug_is_our_fault_and_tells_nothing() -> None:
