@@ -43,6 +43,12 @@ class IngressFlags(CommonFlags):
             "--also-scope", metavar="SCOPE", help="Take deliveries of this scope of the state too; repeatable."
         ),
     ] = None
+    dispatch: Annotated[
+        bool,
+        typer.Option(
+            "--dispatch/--no-dispatch", help="Hand on what is kept; without, another ingress of this state does."
+        ),
+    ] = True
     metrics_port: Annotated[
         int | None,
         typer.Option("--metrics-port", min=0, max=65535, help="Serve /metrics here.", show_default="not at all"),

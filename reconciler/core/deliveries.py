@@ -88,18 +88,24 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A dispatch that is due, claimed by one worker until its lease ends; `attempt` counts from 1."""
+    """A dispatch that is due, claimed by one worker until its lease ends; `attempt` counts from 1.
+
+    A try counts from its claim on. `lapsed` tells that the claim before ended without a word of what came of it:
+    whoever had it died, or was cut off.
+    """
 
     dispatch: Dispatch
     delivery: Delivery
     attempt: int
+    lapsed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """What came of one try: `state` is PENDING where it is to be tried again at `next_at`.
 
-    With `tried` False it was claimed and given back untouched: that counts as no try.
+    With `tried` False it was claimed and given back untouched: that counts as no try. With `lapsed` True the next claim
+    is told of the one that lapsed before.
     """
 
     dispatch_id: str
@@ -109,6 +115,7 @@ class Attempt:
     seconds: float = 0.0
     error: str = ""
     tried: bool = True
+    lapsed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +129,14 @@ class Handed:
     error: str = ""
     seconds: float = 0.0
     ended_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What waits to be handed on: how many dispatches, and when the oldest delivery of theirs came (UNIX seconds)."""
+
+    count: int = 0
+    oldest_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +196,10 @@ class Inbox(Protocol):
 
         A claimed one counts from the end of its lease, an ordered one when it is the first of its subscriber's.
         """
+        ...
+
+    def backlog(self, scope: str) -> Backlog:
+        """What is neither done nor dead, whether it is due, claimed or to be tried again."""
         ...
 
     def deliveries(self, scope: str, chosen: Filter, limit: int) -> Iterator[tuple[Delivery, Sequence[Handed]]]:

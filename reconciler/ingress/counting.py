@@ -6,6 +6,7 @@ webhook, a client or a delivery.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from enum import StrEnum
@@ -50,10 +51,38 @@ class Outcome(StrEnum):
     """A bug."""
 
 
+class Handing(StrEnum):
+    """What came of one try to hand a dispatch on."""
+
+    HANDED = "handed"
+    RETRIED = "retried"
+    """It failed, and is to be tried again."""
+    DEAD = "dead"
+
+
+class Handings:
+    """Tries to hand on since the start, by kind of target and what came of them; used in the event loop alone."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, Handing], int] = {}
+
+    def count(self, kind: str, outcome: Handing) -> None:
+        """One more."""
+        key = (kind, outcome)
+        self._counts[key] = self._counts.get(key, 0) + 1
+
+    def lines(self) -> Iterator[str]:
+        """As Prometheus reads it."""
+        yield from _head("dispatches_total", "counter", "Tries to hand on, by kind of target and what came of them.")
+        for (kind, outcome), number in sorted(self._counts.items()):
+            yield f'reconciler_dispatches_total{{target="{kind}",outcome="{outcome}"}} {number}'
+
+
 class Counters:
     """Counts since the start; used in the event loop alone."""
 
     def __init__(self) -> None:
+        self._more: list[Callable[[], Iterator[str]]] = []
         self._outcomes: dict[tuple[str, Outcome], int] = {}
         self._buckets = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
@@ -68,6 +97,10 @@ class Counters:
         """How long one that was kept, or was a duplicate, took from its headers to its answer."""
         self._buckets[bisect_left(BUCKETS, seconds)] += 1
         self._seconds += seconds
+
+    def include(self, lines: Callable[[], Iterator[str]]) -> None:
+        """Tell these lines too."""
+        self._more.append(lines)
 
     def gauge(self, name: str, meaning: str, value: Callable[[], float]) -> None:
         """Something that is looked at when it is asked for."""
@@ -94,9 +127,15 @@ class Counters:
             yield f'reconciler_ingress_seconds_bucket{{le="{bound}"}} {running}'
         yield f"reconciler_ingress_seconds_sum {self._seconds:.6f}"
         yield f"reconciler_ingress_seconds_count {running}"
+        for lines in self._more:
+            yield from lines()
         for name, meaning, value in self._gauges:
             yield from _head(name, "gauge", meaning)
-            yield f"reconciler_{name} {value():g}"
+            yield f"reconciler_{name} {_number(value())}"
+
+
+def _number(value: float) -> str:
+    return "NaN" if math.isnan(value) else f"{value:g}"
 
 
 def _head(name: str, kind: str, meaning: str) -> Iterator[str]:

@@ -4,6 +4,10 @@ A dispatch is claimed for longer than its target may take. Whoever dies holds it
 again, and handed on once more by whoever is there: at least once, with the same id. Each target has a lane of its own,
 with a bound on what is under way in it. What is due for a lane that is full is given back untouched, to be due again
 when the lane may have room: so one slow target delays nobody else, and its own dispatches no longer than itself.
+
+A try counts from its claim on, so what ends the process each time it is handed on (it takes all memory, it crashes a
+library) has its last try like anything else. What was claimed along with it is not to go down with it again and again:
+of what dead processes left behind, one is handed on at a time.
 """
 
 from __future__ import annotations
@@ -11,13 +15,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, Protocol
 
 from reconciler.core.deliveries import Attempt, DispatchState, Inbox, Job
 from reconciler.core.errors import ReconcilerError, StateError
 from reconciler.core.ports import Clock, Entropy, Progress
+from reconciler.ingress.counting import Handing, Handings
 from reconciler.ingress.ports import untold
 from reconciler.ingress.routes import Retries, Route, Routes
 from reconciler.ingress.targets.event import Again, Drop, Event
@@ -44,12 +49,13 @@ STORE_RETRIES: Final = Retries(first=1.0, longest=30.0)
 """How patient we are with a store that cannot be used."""
 
 NO_TARGET: Final = "no target matches"
+NO_KIND: Final = "none"
 
 _WORDS: Final = MappingProxyType(
     {
-        DispatchState.DONE: "handed on",
-        DispatchState.DEAD: "given up",
-        DispatchState.PENDING: "to be tried again",
+        DispatchState.DONE: (Handing.HANDED, "handed on"),
+        DispatchState.DEAD: (Handing.DEAD, "given up"),
+        DispatchState.PENDING: (Handing.RETRIED, "to be tried again"),
     }
 )
 
@@ -82,29 +88,41 @@ class Means:
     scope: str
     holder: str
     progress: Progress = untold
+    counts: Handings = field(default_factory=Handings)
 
 
 @dataclass(slots=True)
-class _Lane:
-    """What is under way to one target. `pace` is how many seconds one took of late, `horizon` until when it is busy."""
+class _Turns:
+    """When those that find no room may come back: `concurrency` at a time are handed on, and take `pace` seconds each.
 
-    route: Route
-    waiting: deque[Job] = field(default_factory=deque)
-    running: int = 0
+    `horizon` is when all turns are over that were given so far.
+    """
+
+    concurrency: int
     pace: float = 0.1
     horizon: float = 0.0
 
-    @property
-    def full(self) -> bool:
-        return self.running + len(self.waiting) >= 2 * self.route.concurrency
-
-    def turn(self, now: float) -> float:
+    def next(self, now: float) -> float:
         """When one more may have its turn."""
-        self.horizon = max(self.horizon, now + FULL_PAUSE) + self.pace / self.route.concurrency
+        self.horizon = max(self.horizon, now + FULL_PAUSE) + self.pace / self.concurrency
         return min(self.horizon, now + LONGEST_PAUSE)
 
     def took(self, seconds: float) -> None:
         self.pace = 0.8 * self.pace + 0.2 * seconds
+
+
+@dataclass(slots=True)
+class _Lane:
+    """What is under way to one target."""
+
+    route: Route
+    turns: _Turns
+    waiting: deque[Job] = field(default_factory=deque)
+    running: int = 0
+
+    @property
+    def full(self) -> bool:
+        return self.running + len(self.waiting) >= 2 * self.route.concurrency
 
 
 class Dispatcher:
@@ -113,11 +131,13 @@ class Dispatcher:
     def __init__(self, means: Means, routes: Routes) -> None:
         self._means = means
         self._routes = routes
-        self._lanes = {id(route): _Lane(route) for route in routes.routes}
+        self._lanes = {id(route): _Lane(route, _Turns(route.concurrency)) for route in routes.routes}
         self._lease = 2 * max((route.deadline for route in routes.routes), default=0.0) + MARGIN
         self._held: set[str] = set()
         self._sending: set[asyncio.Task[None]] = set()
         self._ended: list[Attempt] = []
+        self._suspects = _Turns(1)
+        self._suspect = ""
         self._changed = asyncio.Event()
         self._troubles = 0
         self._closing = False
@@ -179,12 +199,18 @@ class Dispatcher:
         route = self._routes.find(str(job.dispatch.subscriber))
         if route is None:
             error = f"{NO_TARGET} {job.dispatch.subscriber}"
-            self._note(job, Attempt(dispatch_id=job.dispatch.id, state=DispatchState.DEAD, at=now, error=error))
+            self._note(NO_KIND, job, self._over(job, DispatchState.DEAD, error))
+            return
+        if job.lapsed and job.attempt > route.retries.attempts:
+            error = f"try {job.attempt - 1}, the last, never ended: the process died meanwhile, or was killed"
+            self._note(route.kind, job, replace(self._over(job, DispatchState.DEAD, error), tried=False))
             return
         lane = self._lanes[id(route)]
-        if lane.full:
-            self._give_back(job, lane.turn(now))
+        if lane.full or (job.lapsed and self._suspect):
+            self._give_back(job, (lane.turns if lane.full else self._suspects).next(now))
             return
+        if job.lapsed:
+            self._suspect = job.dispatch.id
         self._held.add(job.dispatch.id)
         lane.waiting.append(job)
         self._fill(lane)
@@ -201,13 +227,20 @@ class Dispatcher:
         try:
             attempt = await self._tried(lane.route, job)
             seconds = max(self._means.clock.now() - began, 0.0)
-            lane.took(seconds)
-            self._note(job, attempt, seconds)
+            lane.turns.took(seconds)
+            if job.lapsed:
+                self._suspects.took(seconds)
+            self._note(lane.route.kind, job, replace(attempt, seconds=seconds))
         finally:
             lane.running -= 1
-            self._held.discard(job.dispatch.id)
+            self._let_go(job)
             self._fill(lane)
             self._changed.set()
+
+    def _let_go(self, job: Job) -> None:
+        self._held.discard(job.dispatch.id)
+        if self._suspect == job.dispatch.id:
+            self._suspect = ""
 
     async def _tried(self, route: Route, job: Job) -> Attempt:
         """What came of one try."""
@@ -239,22 +272,12 @@ class Dispatcher:
             dispatch_id=job.dispatch.id, state=DispatchState.PENDING, at=now, next_at=now + pause, error=error
         )
 
-    def _note(self, job: Job, attempt: Attempt, seconds: float = 0.0) -> None:
+    def _note(self, kind: str, job: Job, attempt: Attempt) -> None:
         """Remember what came of a try until it is written down, and tell."""
-        self._ended.append(
-            Attempt(
-                dispatch_id=attempt.dispatch_id,
-                state=attempt.state,
-                at=attempt.at,
-                next_at=attempt.next_at,
-                seconds=seconds,
-                error=attempt.error,
-            )
-        )
+        self._ended.append(attempt)
         dead = attempt.state is DispatchState.DEAD
-        words = {DispatchState.DONE: "handed on", DispatchState.DEAD: "given up"}.get(
-            attempt.state, "to be tried again"
-        )
+        handing, words = _WORDS[attempt.state]
+        self._means.counts.count(kind, handing)
         why = f": {attempt.error}" if attempt.error else ""
         self._means.progress(
             "dispatch",
@@ -264,7 +287,7 @@ class Dispatcher:
             provider=job.delivery.provider,
             outcome=str(attempt.state),
             attempt=job.attempt,
-            seconds=round(seconds, 3),
+            seconds=round(attempt.seconds, 3),
         )
 
     def _give_back(self, job: Job, next_at: float) -> None:
@@ -277,6 +300,7 @@ class Dispatcher:
                 next_at=next_at,
                 error="waits for its target, which is busy",
                 tried=False,
+                lapsed=job.lapsed,
             )
         )
 
@@ -306,7 +330,7 @@ class Dispatcher:
         for lane in self._lanes.values():
             while lane.waiting:
                 job = lane.waiting.popleft()
-                self._held.discard(job.dispatch.id)
+                self._let_go(job)
                 self._give_back(job, now)
         while self._sending:
             await asyncio.wait(set(self._sending))

@@ -34,13 +34,14 @@ class Retries:
 class Route:
     """One entry of the project's targets: whom it is for, and how dispatches are handed on there.
 
-    `match` is a glob over `graph:ID` and `preset:ID`; `name` is how people call the target; `ordered` hands those of a
-    subscriber on one after another. `concurrency` is how many are handed on at a time, `deadline` how many seconds one
-    may take.
+    `match` is a glob over `graph:ID` and `preset:ID`; `name` is how people call the target, `kind` what it is counted
+    as; `ordered` hands those of a subscriber on one after another. `concurrency` is how many are handed on at a time,
+    `deadline` how many seconds one may take.
     """
 
     name: str
     target: Target
+    kind: str = "other"
     match: str = "*"
     ordered: bool = False
     concurrency: int = 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
-from reconciler.core.deliveries import Arrival, Attempt, Delivery, Filter, Handed, Job, Retention
+from reconciler.core.deliveries import Arrival, Attempt, Backlog, Delivery, Filter, Handed, Job, Retention
 
 
 class EmptyInbox:
@@ -25,6 +25,9 @@ class EmptyInbox:
 
     def next_due(self, scope: str) -> float | None:
         return None
+
+    def backlog(self, scope: str) -> Backlog:
+        return Backlog()
 
     def deliveries(self, scope: str, chosen: Filter, limit: int) -> Iterator[tuple[Delivery, Sequence[Handed]]]:
         return iter(())

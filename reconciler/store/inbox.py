@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reconciler.core.deliveries import Arrival, Attempt, Delivery, Filter, Handed, Job, Retention
+from reconciler.core.deliveries import Arrival, Attempt, Backlog, Delivery, Filter, Handed, Job, Retention
 from reconciler.store import inbox_claims, inbox_keeping, inbox_reading
 from reconciler.store.database import Database
 from reconciler.store.retention import expire
@@ -37,6 +37,9 @@ class StoredInbox:
 
     def next_due(self, scope: str) -> float | None:
         return self._database.read(lambda connection: inbox_claims.next_due(connection, scope))
+
+    def backlog(self, scope: str) -> Backlog:
+        return self._database.read(lambda connection: inbox_claims.backlog(connection, scope))
 
     def deliveries(self, scope: str, chosen: Filter, limit: int) -> Iterator[tuple[Delivery, Sequence[Handed]]]:
         return inbox_reading.stream(self._database, scope, chosen, limit)

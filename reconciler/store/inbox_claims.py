@@ -6,18 +6,18 @@ those who died. Claims run inside the store's write transaction, one after the o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select, text
 
-from reconciler.core.deliveries import Attempt, DispatchState, Job
+from reconciler.core.deliveries import Attempt, Backlog, Delivery, DispatchState, Handed, Job
 from reconciler.store import inbox_reading
 from reconciler.store.inbox_keeping import Row, name_digest, put_rows, storable
-from reconciler.store.tables import WAITING, dispatches
+from reconciler.store.tables import IN_LINE, WAITING, dispatches
 
 _SETTLE = (
-    "UPDATE dispatches SET state = ?, due_at = ?, error = ?, seconds = ?, ended_at = ?, holder = '', "
+    "UPDATE dispatches SET state = ?, due_at = ?, error = ?, seconds = ?, ended_at = ?, holder = ?, "
     "attempts = attempts - ? "
     "WHERE delivery_id IN (SELECT delivery_id FROM delivery_keys WHERE digest = ?) AND id = ? AND holder = ? "
     "AND state = 'pending'"
@@ -38,7 +38,7 @@ _HEADS = text(
         WHERE d.scope = :scope AND d.state = 'pending' AND d.line <> '' AND d.line > lines.line
       ) FROM lines WHERE lines.line IS NOT NULL
     )
-    SELECT head.due_at, head.delivery_id, head.part, head.id, (
+    SELECT head.due_at, head.delivery_id, head.part, head.id, head.holder, (
       SELECT max(held.due_at) FROM dispatches AS held
       WHERE held.scope = :scope AND held.line = lines.line
         AND held.state = 'pending' AND held.line <> '' AND held.holder <> ''
@@ -50,16 +50,22 @@ _HEADS = text(
     """
 )
 """The first of each line. Jumps from line to line in the index, so that a long line costs no more than a short one."""
+_LAPSED = "lapsed"
+"""The holder of what nobody holds, and somebody left behind."""
 _p = dispatches.c
 
 
 class _Place(NamedTuple):
-    """Where a dispatch stands: those that have been due for longest go first, then as they arrived."""
+    """Where a dispatch stands: those that have been due for longest go first, then as they arrived.
+
+    `holder` is who claimed it and never told what came of that; mostly nobody.
+    """
 
     due_at: float
     delivery_id: str
     part: int
     id: str
+    holder: str
 
 
 def claim(connection: Connection, scope: str, holder: str, now: float, seconds: float, limit: int) -> list[Job]:
@@ -69,10 +75,7 @@ def claim(connection: Connection, scope: str, holder: str, now: float, seconds: 
     put_rows(connection, _CLAIM, [(holder, now + seconds, place.delivery_id, place.id) for place in taken])
     handed = inbox_reading.handed_by_id(connection, [(place.delivery_id, place.id) for place in taken])
     kept = inbox_reading.by_id(connection, {place.delivery_id for place in taken})
-    return [
-        Job(dispatch=each.dispatch, delivery=kept[each.dispatch.delivery_id], attempt=each.attempts)
-        for each in (handed[place.id] for place in taken)
-    ]
+    return [_job(handed[place.id], kept, place) for place in taken]
 
 
 def settle(connection: Connection, holder: str, attempts: Sequence[Attempt]) -> None:
@@ -94,21 +97,39 @@ def next_due(connection: Connection, scope: str) -> float | None:
     return min(due if waiting is None else [*due, waiting], default=None)
 
 
+def backlog(connection: Connection, scope: str) -> Backlog:
+    """What is neither done nor dead: both halves stand in an index of their own."""
+    found = [
+        connection.execute(select(func.count(), func.min(_p.delivery_id)).where(_p.scope == scope, text(which))).one()
+        for which in (WAITING, IN_LINE)
+    ]
+    oldest = min((first for _, first in found if first is not None), default=None)
+    came = None if oldest is None else inbox_reading.received_at(connection, oldest)
+    return Backlog(count=sum(count for count, _ in found), oldest_at=came)
+
+
 def _waiting(connection: Connection, scope: str, now: float, limit: int) -> list[_Place]:
     """Due dispatches that stand in no line, as many as may be taken."""
-    due = select(_p.due_at, _p.delivery_id, _p.part, _p.id).where(_p.scope == scope, _p.due_at <= now, text(WAITING))
+    places = select(_p.due_at, _p.delivery_id, _p.part, _p.id, _p.holder)
+    due = places.where(_p.scope == scope, _p.due_at <= now, text(WAITING))
     ordered = due.order_by(_p.due_at, _p.delivery_id, _p.part, _p.id).limit(max(limit, 0))
     return [_Place(*row) for row in connection.execute(ordered)]
 
 
 def _heads(connection: Connection, scope: str) -> list[tuple[_Place, float]]:
     """The first of each line, and when the last claim of one of that line ends."""
-    return [(_Place(*row[:4]), row[4] or 0.0) for row in connection.execute(_HEADS, {"scope": scope})]
+    return [(_Place(*row[:5]), row[5] or 0.0) for row in connection.execute(_HEADS, {"scope": scope})]
+
+
+def _job(each: Handed, kept: Mapping[str, Delivery], place: _Place) -> Job:
+    delivery = kept[each.dispatch.delivery_id]
+    return Job(dispatch=each.dispatch, delivery=delivery, attempt=each.attempts, lapsed=bool(place.holder))
 
 
 def _settled(attempt: Attempt, holder: str) -> Row:
     ended_at = None if attempt.state is DispatchState.PENDING else attempt.at
     told = storable(attempt.error)
     untried = 0 if attempt.tried else 1
+    left = _LAPSED if attempt.lapsed else ""
     named = (name_digest(attempt.dispatch_id), attempt.dispatch_id, holder)
-    return (attempt.state.value, attempt.next_at, told, attempt.seconds, ended_at, untried, *named)
+    return (attempt.state.value, attempt.next_at, told, attempt.seconds, ended_at, left, untried, *named)

@@ -63,6 +63,11 @@ def last_received(connection: Connection, scope: str, webhook_id: str) -> float 
     return connection.execute(sent.order_by(_d.id.desc()).limit(1)).scalar()
 
 
+def received_at(connection: Connection, delivery_id: str) -> float | None:
+    """When a delivery came."""
+    return connection.execute(select(_d.received_at).where(_d.id == delivery_id)).scalar()
+
+
 def by_id(connection: Connection, delivery_ids: Iterable[str]) -> dict[str, Delivery]:
     """Deliveries by their ids."""
     found: dict[str, Delivery] = {}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from reconciler.core.deliveries import (
     Arrival,
     Attempt,
+    Backlog,
     Delivery,
     Dispatch,
     DispatchState,
@@ -31,6 +32,9 @@ class _Waiting:
     @property
     def pending(self) -> bool:
         return self.handed.state is DispatchState.PENDING
+
+    def pending_in(self, scope: str) -> bool:
+        return self.pending and self.scope == scope
 
     @property
     def age(self) -> tuple[str, int, str]:
@@ -60,11 +64,11 @@ class MemoryInbox:
             due = [each for free_at, each in self._claimable(scope) if max(free_at, each.handed.next_at) <= now]
             jobs = []
             for each in sorted(due, key=lambda each: each.place)[: max(limit, 0)]:
-                each.holder = holder
+                lapsed, each.holder = bool(each.holder), holder
                 each.handed = replace(each.handed, next_at=now + seconds, attempts=each.handed.attempts + 1)
                 dispatch = each.handed.dispatch
                 delivery = self._deliveries[dispatch.delivery_id]
-                jobs.append(Job(dispatch=dispatch, delivery=delivery, attempt=each.handed.attempts))
+                jobs.append(Job(dispatch=dispatch, delivery=delivery, attempt=each.handed.attempts, lapsed=lapsed))
             return jobs
 
     def settle(self, holder: str, attempts: Sequence[Attempt]) -> None:
@@ -73,7 +77,7 @@ class MemoryInbox:
                 each = self._dispatches.get(attempt.dispatch_id)
                 if each is None or each.holder != holder or not each.pending:
                     continue
-                each.holder = ""
+                each.holder = "lapsed" if attempt.lapsed else ""
                 each.handed = replace(
                     each.handed,
                     state=attempt.state,
@@ -88,6 +92,11 @@ class MemoryInbox:
         with self._lock:
             due = (max(free_at, each.handed.next_at) for free_at, each in self._claimable(scope))
             return min(due, default=None)
+
+    def backlog(self, scope: str) -> Backlog:
+        with self._lock:
+            ids = [each.handed.dispatch.delivery_id for each in self._dispatches.values() if each.pending_in(scope)]
+            return Backlog(count=len(ids), oldest_at=self._deliveries[min(ids)].received_at if ids else None)
 
     def deliveries(self, scope: str, chosen: Filter, limit: int) -> Iterator[tuple[Delivery, Sequence[Handed]]]:
         with self._lock:

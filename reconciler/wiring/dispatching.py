@@ -24,6 +24,7 @@ from reconciler.core.errors import ConfigError, Problem
 from reconciler.core.model import Secret
 from reconciler.core.ports import Progress
 from reconciler.engine.context import Stop
+from reconciler.ingress.counting import Handings
 from reconciler.ingress.dispatching import Dispatcher, Means
 from reconciler.ingress.handing import EventReader
 from reconciler.ingress.ports import Ordered
@@ -89,11 +90,12 @@ class Dispatching:
 
 @asynccontextmanager
 async def dispatching(
-    opened: Opened, also: tuple[str, ...] = (), stdout: TextIO | None = None
+    opened: Opened, also: tuple[str, ...] = (), stdout: TextIO | None = None, counts: Handings | None = None
 ) -> AsyncIterator[Dispatching]:
     """Hand on what is in the inbox of a project's scope, and of those in `also`, while the block runs.
 
-    Raises `ConfigError` for a secret that is not there or is no key, and for an entry point that nobody offers.
+    `counts` is told what came of each. Raises `ConfigError` for a secret that is not there or is no key, and for an
+    entry point that nobody offers.
     """
     clock, entropy = SystemClock(), SystemEntropy()
     read = EventReader(opened.vendors, opened.webhooks.find, clock.now).event
@@ -109,6 +111,7 @@ async def dispatching(
                     scope=scope,
                     holder=holder_of(entropy),
                     progress=opened.progress,
+                    counts=counts or Handings(),
                 ),
                 routes,
             )
@@ -243,6 +246,7 @@ def posting(transport: Transport) -> Post:
 def _route(declaration: TargetDeclaration, target: Target) -> Route:
     return Route(
         name=_name(declaration),
+        kind=_name(declaration).partition(" ")[0],
         target=target,
         match=declaration.match,
         ordered=declaration.ordered,

@@ -144,9 +144,32 @@ async def test_metrics_are_on_a_port_of_their_own(tmp_path: Path) -> None:
     with running(project(tmp_path / "project"), "--metrics-port", "0") as ingress:
         await sent(ingress.port, delivery(1))
         assert ingress.metrics
+        assert await asyncio.to_thread(_dispatched, ingress.metrics)
         text = await asyncio.to_thread(_read, ingress.metrics)
     assert 'reconciler_ingress_requests_total{provider="github",outcome="kept"} 1' in text
     assert "reconciler_ingress_connections 1" in text or "reconciler_ingress_connections 0" in text
+
+
+@pytest.mark.processes
+async def test_it_may_receive_and_leave_the_handing_on_to_another(tmp_path: Path) -> None:
+    """With --no-dispatch what it keeps waits in the inbox, for whoever hands it on."""
+    root = project(tmp_path / "project")
+    with running(root, "--metrics-port", "0", "--no-dispatch") as ingress:
+        assert await sent(ingress.port, delivery(1)) == 200
+        text = await asyncio.to_thread(_read, ingress.metrics)
+        assert "reconciler_dispatch_backlog 1\n" in text
+        assert "reconciler_dispatches_total{" not in text
+        with running(root, "--metrics-port", "0") as other:
+            assert await asyncio.to_thread(_dispatched, other.metrics)
+            while "reconciler_dispatch_backlog 0\n" not in await asyncio.to_thread(_read, ingress.metrics):
+                pass
+
+
+def _dispatched(url: str) -> bool:
+    """Whether one was handed to the log; asked until it is."""
+    while 'reconciler_dispatches_total{target="log",outcome="handed"} 1\n' not in _read(url):
+        pass
+    return True
 
 
 def _read(url: str) -> str:

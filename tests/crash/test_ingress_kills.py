@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import signal
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from reconciler.core.deliveries import Filter
-from tests.support.ingress_process import delivery, project, running, store_of
+from tests.support.ingress_process import delivery, project, running, sent, store_of
 
 CONNECTIONS = 16
 
@@ -72,3 +73,44 @@ async def test_killed_twenty_times_it_loses_nothing(tmp_path: Path) -> None:
 async def test_killed_under_load_it_loses_nothing(tmp_path: Path) -> None:
     """The same, twice."""
     await assert_nothing_is_lost(project(tmp_path / "project"), 2)
+
+
+def offered(root: Path) -> Path:
+    """A distribution with a target that takes no push number 1: it ends the process, as a crash would."""
+    folder = root / "plugins"
+    told = folder / "poisoned-1.dist-info"
+    told.mkdir(parents=True)
+    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: poisoned\nVersion: 1\n")
+    (told / "entry_points.txt").write_text("[reconciler.targets]\npoisoned = poisoned:take\n")
+    (folder / "poisoned.py").write_text(
+        "import os\n\n\ndef take(event):\n    if event.payload['number'] == 1:\n        os._exit(9)\n"
+    )
+    return folder
+
+
+def outcomes(root: Path) -> dict[str, str]:
+    """What came of each delivery, and of those that are dead why; claims that nobody holds any more end at once."""
+    with sqlite3.connect(root / ".reconciler" / "state.db") as database:
+        database.execute("UPDATE dispatches SET due_at = 0 WHERE state = 'pending'")
+    with store_of(root) as store:
+        stored = [*store.inbox().deliveries("acme", Filter(), 100)]
+    return {kept.provider_delivery_id: f"{handed[0].state} {handed[0].error}".strip() for kept, handed in stored}
+
+
+@pytest.mark.processes
+async def test_a_delivery_that_ends_the_process_is_a_dead_letter_in_the_end(tmp_path: Path) -> None:
+    """A target that takes the whole process down with it has so many tries, and the others come through."""
+    root = project(tmp_path / "project", "targets:\n  - {python: poisoned, timeout: 5, retry: {attempts: 2}}\n")
+    plugins = {"PYTHONPATH": str(offered(tmp_path))}
+    with running(root, "--no-dispatch") as ingress:
+        assert [await sent(ingress.port, delivery(number)) for number in range(4)] == [200] * 4
+    for _ in range(2):
+        with running(root, environment=plugins) as ingress:
+            assert await asyncio.to_thread(ingress.process.wait) == 9
+        outcomes(root)
+    with running(root, environment=plugins):
+        while any(outcome.startswith("pending") for outcome in outcomes(root).values()):  # noqa: ASYNC110 - a process
+            await asyncio.sleep(0.1)
+
+    died = "dead try 2, the last, never ended: the process died meanwhile, or was killed"
+    assert outcomes(root) == {"d0": "done", "d1": died, "d2": "done", "d3": "done"}

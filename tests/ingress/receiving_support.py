@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reconciler.core.deliveries import Arrival, Delivery, Filter, Handed
+from reconciler.core.deliveries import Arrival, Backlog, Delivery, Filter, Handed
 from reconciler.core.errors import StateError
 from reconciler.core.model import EventTraits, Phase, Recorded, Relation, Secret, Subscriber, SubscriberKind, WebhookKey
 from reconciler.ingress.app import Ingress, app
@@ -157,6 +157,11 @@ class MoodyInbox(MemoryInbox):
             raise RuntimeError("a bug that quotes poison")
         self.batches.append(len(arrivals))
         return super().accept(arrivals)
+
+    def backlog(self, scope: str) -> Backlog:
+        if self.error:
+            raise self.error
+        return super().backlog(scope)
 
     def kept(self) -> list[tuple[Delivery, Sequence[Handed]]]:
         """Everything, oldest first."""

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
-from reconciler.ingress.counting import Counters, Outcome
-from reconciler.ingress.measuring import metrics
-from tests.ingress.receiving_support import NOBODYS, Answer, World
+from reconciler.core.errors import StateError
+from reconciler.ingress.counting import Counters, Handing, Handings, Outcome
+from reconciler.ingress.measuring import BacklogGauges, metrics
+from reconciler.testing.stand_ins import VirtualClock
+from tests.ingress.dispatch_support import NOW, arrival
+from tests.ingress.receiving_support import NOBODYS, SCOPE, Answer, MoodyInbox, World
 
 
 async def test_counts_are_told_as_prometheus_reads_them() -> None:
@@ -52,6 +55,39 @@ def test_outcomes_are_counted_apart_and_together() -> None:
     counters.count("b", Outcome.FORGED)
 
     assert [counters.of(Outcome.KEPT), counters.of(Outcome.KEPT, "b"), counters.of(Outcome.GONE)] == [2, 1, 0]
+
+
+def test_tries_to_hand_on_are_counted_by_target_and_outcome() -> None:
+    """Beside what is counted of requests, once that is asked for."""
+    counters, handings = Counters(), Handings()
+    counters.include(handings.lines)
+    for kind, outcome in (("http", Handing.RETRIED), ("http", Handing.HANDED), ("log", Handing.HANDED)):
+        handings.count(kind, outcome)
+    handings.count("http", Handing.HANDED)
+    text = counters.text()
+
+    assert 'reconciler_dispatches_total{target="http",outcome="handed"} 2' in text
+    assert 'reconciler_dispatches_total{target="http",outcome="retried"} 1' in text
+    assert 'reconciler_dispatches_total{target="log",outcome="handed"} 1' in text
+
+
+async def test_what_waits_is_looked_at_when_it_is_asked_for() -> None:
+    """In all scopes together, with the age of the oldest; unknown while the store cannot be used."""
+    inbox, clock, counters = MoodyInbox(), VirtualClock(NOW), Counters()
+    backlog = BacklogGauges(inbox, (SCOPE, "other"), clock, counters)
+    await backlog.look()
+    assert "reconciler_dispatch_backlog 0\n" in counters.text()
+    assert "reconciler_dispatch_oldest_seconds 0\n" in counters.text()
+
+    inbox.accept([arrival(1, "a"), arrival(2, "a", "b"), arrival(3, "a", scope="other")])
+    await clock.advance(30.0)
+    await backlog.look()
+    assert "reconciler_dispatch_backlog 4\n" in counters.text()
+    assert "reconciler_dispatch_oldest_seconds 30\n" in counters.text()
+
+    inbox.error = StateError("the state is locked")
+    await backlog.look()
+    assert "reconciler_dispatch_backlog NaN\n" in counters.text()
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 
 from reconciler.core.deliveries import Attempt, DispatchState, Filter, Job
 from reconciler.core.errors import StateError
+from reconciler.ingress.counting import Handings
 from reconciler.ingress.dispatching import LONGEST_PAUSE
 from reconciler.ingress.routes import Retries, Route, Routes
 from reconciler.ingress.targets.event import Again, Drop, Event
@@ -105,6 +106,26 @@ async def test_each_outcome_is_told_without_what_was_in_it() -> None:
 
 
 # -- trying again ------------------------------------------------------------------------------------------------------
+
+
+async def test_what_comes_of_each_try_is_counted_by_the_kind_of_target() -> None:
+    """What no target takes is counted, too."""
+    counts = Handings()
+
+    async def answer(event: Event) -> None:
+        if event.attempt == 1:
+            raise Again("it answered 500")
+
+    desk = Desk(inbox=kept(MemoryInbox(), [arrival(1, "a", "b")]))
+    desk.begin(to(Recording(answer), kind="http", match="graph:a"), counts=counts)
+    await desk.until(desk.all_over)
+    await desk.end()
+    told = [line.removeprefix("reconciler_dispatches_total") for line in counts.lines() if not line.startswith("#")]
+    assert told == [
+        '{target="http",outcome="handed"} 1',
+        '{target="http",outcome="retried"} 1',
+        '{target="none",outcome="dead"} 1',
+    ]
 
 
 async def test_a_failure_is_tried_again_until_it_works() -> None:
@@ -347,6 +368,73 @@ async def test_a_dead_workers_claims_come_back() -> None:
     await desk.end()
     assert desk.clock.now() >= NOW + 90.0
     assert [event.attempt for event in target.events] == [2]
+
+
+async def die_of(desk: Desk, poison: str, lives: int, **changes: Any) -> list[list[str]]:
+    """So many processes, each of which is gone once it hands `poison` on; what each was handed."""
+    handed: list[list[str]] = []
+    for life in range(lives):
+        died = asyncio.Event()
+
+        async def answer(event: Event, died: asyncio.Event = died) -> None:
+            if event.id == poison:
+                died.set()
+            if died.is_set():
+                await asyncio.Event().wait()
+
+        target = Recording(answer)
+        desk.begin(to(target, **changes), f"life {life}")
+        await desk.until(lambda died=died: died.is_set() or desk.all_over())  # type: ignore[misc]  # bound in a loop
+        assert desk.task is not None
+        desk.task.cancel()
+        await asyncio.gather(desk.task, return_exceptions=True)
+        handed.append(target.ids)
+    return handed
+
+
+async def test_what_ends_the_process_each_time_is_a_dead_letter_in_the_end() -> None:
+    """A try counts from its claim on, for nobody is left to tell how it ended."""
+    desk = Desk(inbox=kept(MemoryInbox(), [arrival(1, "a")]))
+
+    lives = await die_of(desk, "a-00001", 4, retries=Retries(attempts=3))
+
+    told = desk.handed()["a-00001"]
+    assert lives == [["a-00001"]] * 3 + [[]]
+    assert (str(told.state), told.attempts) == ("dead", 3)
+    assert told.error == "try 3, the last, never ended: the process died meanwhile, or was killed"
+
+
+@pytest.mark.parametrize("attempts", [2, 6])
+async def test_what_is_claimed_along_with_it_does_not_go_down_with_it(attempts: int) -> None:
+    """Of what was left behind one is handed on at a time, and those that only waited for that had no try."""
+    names = [f"a-{number:05}" for number in range(1, 10)]
+    desk = Desk(inbox=kept(MemoryInbox(), [arrival(number, "a") for number in range(1, 10)]))
+
+    await die_of(desk, names[0], attempts + 1, retries=Retries(attempts=attempts))
+
+    assert desk.states() == {name: "dead" if name == names[0] else "done" for name in names}
+    assert {each.attempts for name, each in desk.handed().items() if name != names[0]} == {2}
+
+
+async def test_what_is_new_does_not_wait_for_what_was_left_behind() -> None:
+    """It is handed on beside the one that may be what ends the process; at the end that one is finished, too."""
+    desk, going = Desk(inbox=kept(MemoryInbox(), [arrival(number, "a") for number in range(1, 4)])), asyncio.Event()
+    await die_of(desk, "a-00001", 1)
+    kept(desk.inbox, [arrival(4, "a")])
+
+    async def answer(event: Event) -> None:
+        if event.attempt > 1:
+            await going.wait()
+
+    target = Recording(answer)
+    desk.begin(to(target), "the last", clock=desk.clock)
+    await desk.until(lambda: desk.states()["a-00004"] == "done" and target.running == 1)
+    desk.stop.request()
+    going.set()
+    await desk.end()
+
+    assert sorted(desk.states().values()) == ["done", "done", "pending", "pending"]
+    assert [job.lapsed for job in desk.inbox.claim(SCOPE, "anybody", desk.clock.now() + 60, 1.0, 9)] == [True, True]
 
 
 async def test_what_is_under_way_is_not_begun_again_when_its_claim_ends() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.core.deliveries import Arrival, DispatchState, Filter, Inbox, Job, Provenance, Retention
+from reconciler.core.deliveries import Arrival, Backlog, DispatchState, Filter, Inbox, Job, Provenance, Retention
 from reconciler.core.model import Subscriber, SubscriberKind
 from tests.store.conftest import Opened
 from tests.store.inbox_samples import (
@@ -194,6 +194,30 @@ def test_what_is_claimed_is_one_holders_until_its_lease_ends(inbox: Inbox) -> No
     (again,) = claimed(inbox, "worker-2", now=130.0)
 
     assert (job.attempt, again.attempt, again.dispatch) == (1, 2, job.dispatch)
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_a_claim_that_nobody_answered_for_is_told_at_the_next(inbox: Inbox, ordered: bool) -> None:
+    """Not where something came of it, or it was given back untouched."""
+    inbox.accept([arrival(1, ordered=ordered)])
+
+    (first,) = claimed(inbox, "worker-1", now=100.0, seconds=30.0)
+    (second,) = claimed(inbox, "worker-2", now=130.0)
+    inbox.settle("worker-2", [replace(ended(second, DispatchState.PENDING, at=5.0), next_at=150.0, tried=False)])
+    (third,) = claimed(inbox, "worker-1", now=150.0)
+
+    assert [job.lapsed for job in (first, second, third)] == [False, True, False]
+
+
+def test_what_waits_is_counted_with_the_age_of_the_oldest(inbox: Inbox) -> None:
+    """Due, claimed or in line behind another; neither done nor another scope's."""
+    assert inbox.backlog(SCOPE) == Backlog()
+    waiting = [arrival(2, ordered=True), arrival(3, ordered=True), arrival(4)]
+    inbox.accept([arrival(1), *waiting, arrival(5, scope="other")])
+    done = next(job for job in claimed(inbox) if job.delivery == delivery(1))
+    inbox.settle("worker-1", [ended(done)])
+
+    assert inbox.backlog(SCOPE) == Backlog(count=3, oldest_at=delivery(2).received_at)
 
 
 @pytest.mark.parametrize("state", [DispatchState.DONE, DispatchState.DEAD])

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 from reconciler.core.model import Phase, Recorded, Relation, Secret, Subscriber, SubscriberKind, WebhookKey
@@ -25,6 +26,7 @@ from tests.cli.support import process_environment
 ID = "1f51d05d-fc68-47e4-a4f9-460f18081e83"
 SECRET = Secret("canary-0123456789abcdef")
 PATH = f"/webhooks/github/{ID}"
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def webhook(**changes: object) -> Recorded:
@@ -94,7 +96,7 @@ class Running:
 
 
 @contextmanager
-def running(root: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[Running]:
+def running(root: Path, *arguments: str, environment: Mapping[str, str] = _NOTHING) -> Iterator[Running]:
     """The ingress as a process, once it is ready."""
     process = subprocess.Popen(  # noqa: S603 - our own command
         [
@@ -105,7 +107,7 @@ def running(root: Path, *arguments: str, environment: Mapping[str, str] | None =
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        env=process_environment(environment or {}),
+        env=process_environment({}) | environment,
     )
     try:
         assert process.stderr is not None

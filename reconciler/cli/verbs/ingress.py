@@ -12,11 +12,14 @@ from reconciler.cli.running import carry_out, inputs_of
 from reconciler.core.errors import ConfigError, Problem
 from reconciler.daemon.draining import Drain
 from reconciler.ingress.app import Ingress, app
+from reconciler.ingress.counting import Handings
 from reconciler.ingress.limits import Limits
-from reconciler.ingress.measuring import metrics
+from reconciler.ingress.measuring import BacklogGauges, metrics
+from reconciler.ingress.ports import Ports
 from reconciler.ingress.serving import fast_loop, prepare_process, served
-from reconciler.wiring.dispatching import dispatching
-from reconciler.wiring.ingress import open_ingress
+from reconciler.system import SystemClock
+from reconciler.wiring.dispatching import dispatching, ordered_by
+from reconciler.wiring.ingress import Opened, open_ingress
 
 
 def run(flags: IngressFlags, output: Output) -> ExitCode:
@@ -27,11 +30,13 @@ def run(flags: IngressFlags, output: Output) -> ExitCode:
             opened = await stack.enter_async_context(open_ingress(inputs_of(flags, output), output, _also(flags)))
             prefix = opened.prefix if flags.prefix is None else _checked(flags.prefix)
             former = await asyncio.to_thread(opened.former) if flags.prefix is None else ()
-            handing = dispatching(opened, _also(flags), output.streams.stdout)
-            dispatches = await stack.enter_async_context(handing)
-            ingress = app(opened.ports(dispatches.wake, dispatches.ordered), _limits(flags), prefix, former)
+            counts = Handings()
+            ports = await _ports(opened, flags, output, stack, counts)
+            ingress = app(ports, _limits(flags), prefix, former)
+            ingress.counters.include(counts.lines)
             stack.push_async_callback(ingress.aclose)
             prepare_process()
+            await _tell(ingress, opened, flags, output, stack)
             await _listen(ingress, prefix, flags, output, stack)
             await drain.wait()
             ingress.drain()
@@ -40,12 +45,26 @@ def run(flags: IngressFlags, output: Output) -> ExitCode:
     return carry_out(serve, output, fast_loop)
 
 
+async def _ports(opened: Opened, flags: IngressFlags, output: Output, stack: AsyncExitStack, counts: Handings) -> Ports:
+    """What the ingress needs; what is kept is handed on beside it, unless that is done elsewhere."""
+    if not flags.dispatch:
+        return opened.ports(ordered=ordered_by(opened.project.targets))
+    handing = await stack.enter_async_context(dispatching(opened, _also(flags), output.streams.stdout, counts))
+    return opened.ports(handing.wake, handing.ordered)
+
+
+async def _tell(ingress: Ingress, opened: Opened, flags: IngressFlags, output: Output, stack: AsyncExitStack) -> None:
+    """Serve the metrics, where they are asked for."""
+    if flags.metrics_port is None:
+        return
+    scopes = (opened.project.scope, *_also(flags))
+    backlog = BacklogGauges(opened.store.inbox(), scopes, SystemClock(), ingress.counters)
+    told = metrics(ingress.counters, backlog.look)
+    counted = await stack.enter_async_context(served(told, flags.metrics_host, flags.metrics_port))
+    output("ingress_metrics", message=f"metrics at {counted.origin}/metrics", url=f"{counted.origin}/metrics")
+
+
 async def _listen(ingress: Ingress, prefix: str, flags: IngressFlags, output: Output, stack: AsyncExitStack) -> None:
-    if flags.metrics_port is not None:
-        counted = await stack.enter_async_context(
-            served(metrics(ingress.counters), flags.metrics_host, flags.metrics_port)
-        )
-        output("ingress_metrics", message=f"metrics at {counted.origin}/metrics", url=f"{counted.origin}/metrics")
     main = await stack.enter_async_context(served(ingress, flags.host, flags.port))
     ingress.counters.gauge("ingress_connections", "Connections that are open.", lambda: len(main.watch))
     ingress.counters.gauge("ingress_connections_refused", "Connections hung up on.", lambda: main.watch.refused)
