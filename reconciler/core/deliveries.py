@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -78,12 +78,14 @@ class Delivery:
 class Arrival:
     """A delivery to be kept with its dispatches, unless one of `keys` was seen for this webhook before.
 
-    `keys` are the provider's delivery id and a digest of signature and body, each with a prefix of its own.
+    `keys` are the provider's delivery id and a digest of signature and body, each with a prefix of its own. `fleeting`
+    are those of them that count for a time alone: for so many seconds since the delivery came that they lead to.
     """
 
     delivery: Delivery
     keys: tuple[str, ...]
     dispatches: tuple[Dispatch, ...] = ()
+    fleeting: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,8 +176,9 @@ class Inbox(Protocol):
         """Keep what is new, in one transaction; for each arrival the id under which it is kept.
 
         That of an earlier delivery where one of the keys was seen (the first such key decides): then nothing is kept,
-        and nobody is dispatched to, but its other keys lead to that delivery from then on. A dispatch whose id is known
-        moves to the new delivery and is due again.
+        and nobody is dispatched to, but its other keys lead to that delivery from then on. No repetition makes a
+        fleeting key last longer; once its time is over, it leads to the next delivery that is kept. A dispatch whose id
+        is known moves to the new delivery and is due again.
         """
         ...
 

@@ -2,16 +2,18 @@
 
 A delivery is told from others by the provider's own id and by a digest of what was signed and its signature. The id
 often stands in a header that nobody signed, so that a captured request could come again under another; the digest does
-not change then. Where a provider gives no id and signs no time, two requests that look alike may be two events, so the
-digest counts for some minutes only, long enough for a repetition after an answer that was lost. Where a request only
-carries a token, and no id, nothing tells a repetition from a second event, and each is kept: losing one would be worse.
+not change then. Where a provider signs no time, two requests that look alike may be two events, so the digest counts
+for a while only: for hours where an id should tell them apart, and for minutes where there is none, long enough for a
+repetition after an answer that was lost. Where a request only carries a token, and no id, nothing tells a repetition
+from a second event, and each is kept: losing one would be worse.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from reconciler.core.deliveries import Arrival, Delivery, Dispatch, Provenance, Rebuilt, id_key, key_digest
@@ -19,7 +21,7 @@ from reconciler.core.events import wanted
 from reconciler.core.model import EventTraits, Recorded, Relation
 from reconciler.core.ports import Clock, Entropy
 from reconciler.ingress.ports import Found, Kind, Ordered, Vendor
-from reconciler.verify.delivery import Part, read_parts
+from reconciler.verify.delivery import DeliveryRules, HeaderId, Part, read_parts
 from reconciler.verify.kinds import Scheme
 from reconciler.verify.places import HeaderPlace, Place
 from reconciler.verify.public_scheme import JwtScheme, RemoteScheme, SnsScheme, StandardWebhooksScheme
@@ -27,7 +29,15 @@ from reconciler.verify.request import Request
 from reconciler.verify.signed import Signed
 
 REPEATED_WITHIN: Final = 600.0
-"""Seconds: what comes again within so many (and at most twice as many) is a repetition, where only the digest tells."""
+"""Seconds: what comes again within so many is a repetition, where only the digest tells."""
+
+RESENT_WITHIN: Final = 20 * 3600.0
+"""Seconds: the same where the provider has ids, and what came again has another, or none, that nobody signed.
+
+Who captured a request gets it through that seldom. Less than a day: what is sent daily with one body is not lost.
+"""
+
+_NONE: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 class Ids:
@@ -57,6 +67,18 @@ class Told:
     timed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Dedupe keys, and which of them count for how many seconds only."""
+
+    names: tuple[str, ...]
+    fleeting: Mapping[str, float]
+
+    def identity(self, delivery_id: str) -> str:
+        """What a delivery is for good, whenever it arrives: its first key that lasts, else our own id."""
+        return next((name for name in self.names if name not in self.fleeting), id_key(delivery_id))
+
+
 class Arrivals:
     """Makes arrivals of requests, and dispatches of deliveries."""
 
@@ -84,9 +106,9 @@ class Arrivals:
         """
         request = request_of(delivery)
         kind = vendor.kinds[record.key.type]
-        keys = dedupe_keys(self._of(vendor), request, delivery.provider_delivery_id, delivery.received_at)
+        keys = dedupe_keys(self._of(vendor), request, delivery.provider_delivery_id, kind.rules)
         parts = read_parts(kind.rules, request).parts
-        return tuple(self._dispatches(delivery.id, record, kind, parts, keys[0] if keys else id_key(delivery.id)))
+        return tuple(self._dispatches(delivery.id, record, kind, parts, keys.identity(delivery.id)))
 
     def _arrival(
         self, scope: str, record: Recorded, vendor: Vendor, request: Request, provenance: Provenance
@@ -95,7 +117,7 @@ class Arrivals:
         reading = read_parts(kind.rules, request)
         now = self._clock.now()
         delivery_id = self._ids.next(now)
-        keys = dedupe_keys(self._of(vendor), request, reading.id, now)
+        keys = dedupe_keys(self._of(vendor), request, reading.id, kind.rules)
         delivery = Delivery(
             id=delivery_id,
             scope=scope,
@@ -111,9 +133,8 @@ class Arrivals:
             events=reading.events,
             provider_delivery_id=reading.id,
         )
-        identity = keys[0] if keys else id_key(delivery_id)
-        dispatches = tuple(self._dispatches(delivery_id, record, kind, reading.parts, identity))
-        return Arrival(delivery=delivery, keys=keys, dispatches=dispatches)
+        dispatches = tuple(self._dispatches(delivery_id, record, kind, reading.parts, keys.identity(delivery_id)))
+        return Arrival(delivery=delivery, keys=keys.names, dispatches=dispatches, fleeting=keys.fleeting)
 
     def _dispatches(
         self, delivery_id: str, record: Recorded, kind: Kind, parts: Sequence[Part], identity: str
@@ -156,11 +177,14 @@ def dispatch_id(webhook_id: str, identity: str, part: int, subscriber: str, node
     return key_digest(webhook_id, identity)[:8].hex() + own
 
 
-def dedupe_keys(told: Told, request: Request, provider_delivery_id: str, now: float) -> tuple[str, ...]:
-    """What tells a delivery from others of its webhook, the provider's own id first; none where nothing does."""
+def dedupe_keys(told: Told, request: Request, provider_delivery_id: str, rules: DeliveryRules) -> Keys:
+    """What tells a delivery from others of its webhook, the provider's own id first; none where nothing does.
+
+    An id in the body is signed with it, so it needs no help; one in a header may be changed, or left out.
+    """
     keys = (id_key(provider_delivery_id),) if provider_delivery_id else ()
     if not told.headers:
-        return keys
+        return Keys(keys, _NONE)
     texts = [request.query]
     for name in told.headers:
         values = request.by_name.get(name, ())
@@ -168,10 +192,10 @@ def dedupe_keys(told: Told, request: Request, provider_delivery_id: str, now: fl
     digest = hashlib.blake2b(_prefixed(texts), digest_size=16)
     digest.update(request.body)
     key = f"digest {digest.hexdigest()}"
-    if provider_delivery_id or told.timed:
-        return (*keys, key)
-    period = int(now // REPEATED_WITHIN)
-    return (f"{key} {period}", f"{key} {period - 1}")
+    if told.timed:
+        return Keys((*keys, key), _NONE)
+    with_ids = any(isinstance(rule, HeaderId) for rule in rules.ids)
+    return Keys((*keys, key), {key: RESENT_WITHIN if with_ids else REPEATED_WITHIN})
 
 
 def told_by(scheme: Scheme) -> Told:

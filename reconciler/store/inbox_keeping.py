@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from json.encoder import encode_basestring_ascii as quoted
@@ -48,6 +48,7 @@ _MOST_ROWS = 64
 
 _PUT_KEY = _Put("INTO delivery_keys (digest, scope, delivery_id, at) VALUES ", "(?, ?, ?, ?)", or_not=True)
 _MOVE_KEY = "UPDATE delivery_keys SET delivery_id = ? WHERE digest = ? AND scope = ?"
+_DROP_KEY = "DELETE FROM delivery_keys WHERE digest = ? AND scope = ?"
 _PUT_DELIVERY = _Put(
     "INTO deliveries (id, scope, webhook_id, provider, provider_delivery_id, received_at, provenance, method, "
     "url, query, events, size, headers, body) VALUES ",
@@ -72,6 +73,13 @@ class _Key(NamedTuple):
 
     digest: bytes
     scope: str
+
+
+class _Owner(NamedTuple):
+    """The delivery that a key leads to, and since when it does."""
+
+    delivery_id: str
+    at: float
 
 
 def accept(connection: Connection, arrivals: Sequence[Arrival]) -> list[str]:
@@ -183,33 +191,44 @@ def _without_repeated(
     known = _known_before(connection, arrivals, keyed)
     ids: list[str] = []
     new: list[Arrival] = []
-    moved: list[Row] = []
+    moved: dict[_Key, _Owner] = {}
     for arrival, keys in zip(arrivals, keyed, strict=True):
-        kept = next((known[key] for key in keys if key in known), "")
-        if not kept:
-            kept = arrival.delivery.id
+        over = {*_over(arrival, known)}
+        led = [known[key].delivery_id for key in keys if key in known and key not in over]
+        if not led:
             new.append(arrival)
-        fresh = [key for key in keys if key not in known]
-        known.update((key, kept) for key in fresh)
-        if kept != arrival.delivery.id:
-            moved += [(kept, *key) for key in fresh]
-        ids.append(kept)
-    put_rows(connection, _MOVE_KEY, moved)
+        owner = _Owner(led[0] if led else arrival.delivery.id, arrival.delivery.received_at)
+        taken = [key for key in keys if key not in known or (key in over and not led)]
+        known.update((key, owner) for key in taken)
+        if led or over:
+            moved.update((key, owner) for key in taken)
+        ids.append(owner.delivery_id)
+    put_rows(connection, _DROP_KEY, [*moved])  # and put anew: the keys are a log in the order of their ages
+    _put(connection, _PUT_KEY, [(*key, *owner) for key, owner in moved.items()])
     _keep(connection, new)
     return ids
 
 
+def _over(arrival: Arrival, known: Mapping[_Key, _Owner]) -> Iterator[_Key]:
+    """The fleeting keys of an arrival whose time is over."""
+    for name, seconds in arrival.fleeting.items():
+        key = _Key(key_digest(arrival.delivery.webhook_id, name), arrival.delivery.scope)
+        if key in known and arrival.delivery.received_at - known[key].at >= seconds:
+            yield key
+
+
 def _known_before(
     connection: Connection, arrivals: Sequence[Arrival], keyed: Sequence[Sequence[_Key]]
-) -> dict[_Key, str]:
+) -> dict[_Key, _Owner]:
     """Whose the keys were before this batch. One that has a delivery of the batch was known if that is kept already."""
     new = {arrival.delivery.id for arrival in arrivals}
     for chunk in chunks(sorted(new)):
         new.difference_update(connection.execute(select(_d.id).where(_d.id.in_(chunk))).scalars())
-    found: dict[_Key, str] = {}
+    found: dict[_Key, _Owner] = {}
     for digests in chunks(sorted({key.digest for keys in keyed for key in keys})):
-        rows = connection.execute(select(_k.digest, _k.scope, _k.delivery_id).where(_k.digest.in_(digests)))
-        found.update((_Key(digest, scope), owner) for digest, scope, owner in rows if owner not in new)
+        columns = (_k.digest, _k.scope, _k.delivery_id, _k.at)
+        rows = connection.execute(select(*columns).where(_k.digest.in_(digests)))
+        found.update((_Key(digest, scope), _Owner(owner, at)) for digest, scope, owner, at in rows if owner not in new)
     return found
 
 

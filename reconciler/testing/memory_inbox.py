@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -150,15 +151,22 @@ class MemoryInbox:
         delivery = arrival.delivery
         names = arrival.keys or (f"id {delivery.id}",)
         keys = [(delivery.scope, delivery.webhook_id, key) for key in names]
-        kept = next((self._keys[key][0] for key in keys if key in self._keys), "")
+        kept = next((self._keys[key][0] for key in keys if self._counts(key, arrival)), "")
         for key in keys:
-            self._keys.setdefault(key, (kept or delivery.id, delivery.received_at))
+            if key not in self._keys or (not kept and not self._counts(key, arrival)):
+                self._keys[key] = (kept or delivery.id, delivery.received_at)
         if kept:
             return kept
         self._deliveries[delivery.id] = delivery
         for dispatch in arrival.dispatches:
             self._dispatches[dispatch.id] = _Waiting(_due(dispatch, delivery), delivery.scope)
         return delivery.id
+
+    def _counts(self, key: tuple[str, str, str], arrival: Arrival) -> bool:
+        """Whether somebody has the key, and it is no fleeting one whose time is over."""
+        if key not in self._keys:
+            return False
+        return arrival.delivery.received_at - self._keys[key][1] < arrival.fleeting.get(key[2], math.inf)
 
     def _claimable(self, scope: str) -> Iterable[tuple[float, _Waiting]]:
         """What is pending and behind nothing else, and when the last claim in its line ends."""

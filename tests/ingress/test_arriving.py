@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 
 from reconciler.core.deliveries import Arrival, Provenance, Rebuilt, id_key, key_digest
 from reconciler.core.model import Secret
-from reconciler.ingress.arriving import Arrivals, Ids, Told, dedupe_keys, dispatch_id, told_by
+from reconciler.ingress.arriving import (
+    REPEATED_WITHIN,
+    RESENT_WITHIN,
+    Arrivals,
+    Ids,
+    Told,
+    dedupe_keys,
+    dispatch_id,
+    told_by,
+)
 from reconciler.ingress.ports import Found, Vendor
 from reconciler.testing.stand_ins import CountingEntropy, VirtualClock
 from reconciler.verify.body import DeliveryError
@@ -97,14 +106,23 @@ def test_unsigned_headers_are_no_part_of_the_digest() -> None:
     assert first == again
 
 
-def test_without_id_and_time_a_repetition_is_one_for_some_minutes_only() -> None:
+@pytest.mark.parametrize(
+    ("vendor", "headers", "seconds"),
+    [
+        (BATCHING, (("x-signature", "s"),), REPEATED_WITHIN),
+        (FORGE, (("x-event", "push"), ("x-delivery", "d1"), ("x-signature", "s")), RESENT_WITHIN),
+        (FORGE, (("x-event", "push"), ("x-signature", "s")), RESENT_WITHIN),
+    ],
+    ids=["no ids", "an id that nobody signed", "an id that was left out"],
+)
+def test_without_a_signed_time_the_digest_counts_for_a_while(
+    vendor: Vendor, headers: tuple[tuple[str, str], ...], seconds: float
+) -> None:
     """Later two requests that look alike are two events: to lose the second would be worse."""
-    asked = request(("x-signature", "s"), body=b'{"items": []}')
-    at = 600.0 * 1000
-    first = {*keys(BATCHING, asked, at)}
+    made = received(vendor, request(*headers, body=b'{"items": []}'))
+    (digest,) = [key for key in made.keys if key.startswith("digest ")]
 
-    for later, repeated in ((0.0, True), (599.0, True), (601.0, True), (1199.0, True), (1201.0, False), (1e6, False)):
-        assert first.isdisjoint(keys(BATCHING, asked, at + later)) is not repeated, later
+    assert made.fleeting == {digest: seconds}
 
 
 def test_a_token_proves_no_repetition() -> None:
@@ -163,8 +181,10 @@ def test_a_digest_is_of_one_request_alone(headers: list[tuple[str, str]], body: 
     other = Request(headers=tuple(headers), body=b"1:" + body)
     moved = Request(headers=(*headers, ("x-sig", "")), body=body)
 
-    assert len({dedupe_keys(told, each, "", NOW) for each in (one, other, moved)}) == 3
-    assert dedupe_keys(told, one, "", NOW) == dedupe_keys(told, Request(headers=tuple(headers), body=body), "", 0.0)
+    rules = FORGE.kinds["repo"].rules
+    assert len({dedupe_keys(told, each, "", rules).names for each in (one, other, moved)}) == 3
+    assert dedupe_keys(told, one, "", rules) == dedupe_keys(told, Request(headers=tuple(headers), body=body), "", rules)
+    assert not dedupe_keys(told, one, "", rules).fleeting
 
 
 # -- dispatches --------------------------------------------------------------------------------------------------------
@@ -186,12 +206,14 @@ def test_a_dispatch_keeps_its_id_over_every_arrival_of_its_delivery() -> None:
 
 
 def test_what_has_no_keys_is_known_by_its_own_id() -> None:
-    """Two that look alike are two; one that is handed on again is itself."""
+    """Two that look alike are two; one that is handed on again is itself. So is what no key tells for good."""
     by = arrivals()
-    first, second = (received(TOKEN, request(("x-token", "t")), by) for _ in range(2))
+    signed = request(("x-signature", "s"), body=b'{"kind": "push", "items": [{"kind": "push"}]}')
+    for vendor, asked in ((TOKEN, request(("x-token", "t"))), (BATCHING, signed)):
+        first, second = (received(vendor, asked, by) for _ in range(2))
 
-    assert first.dispatches[0].id != second.dispatches[0].id
-    assert by.again(first.delivery, record("token"), TOKEN) == first.dispatches
+        assert first.dispatches[0].id != second.dispatches[0].id
+        assert by.again(first.delivery, record(vendor.name), vendor) == first.dispatches
 
 
 def test_dispatches_of_other_parts_and_subscribers_are_others() -> None:

@@ -173,6 +173,21 @@ async def test_the_same_bytes_under_another_id_are_a_repetition_and_said_aloud()
     assert "d2" not in told
 
 
+@pytest.mark.parametrize("again", ["d2", None])
+async def test_the_same_bytes_a_day_later_are_another_event(again: str | None) -> None:
+    """What is sent daily with one body is not lost; in between nobody gets it through by repeating it."""
+    world = World()
+    kept = []
+    for delivery, hours in (("d1", 0.0), (again, 12.0), (again, 7.9), ("d3", 0.2), ("d4", 19.9), ("d3", 48.0)):
+        await world.clock.advance(hours * 3600)
+        changed = {"headers": {"x-delivery": None}} if delivery is None else {"delivery": delivery}
+        assert (await world.post({"n": 1}, **changed)).status == 200
+        kept.append(len(world.inbox.kept()))
+
+    assert kept == [1, 1, 1, 2, 2, 2]
+    assert all(len(handed) == 1 for _, handed in world.inbox.kept())
+
+
 async def test_repetitions_under_the_same_id_are_not_worth_a_word() -> None:
     """Vendors repeat what they have no answer to."""
     world = World()

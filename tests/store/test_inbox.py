@@ -120,6 +120,21 @@ def test_the_same_arrival_again_is_one(inbox: Inbox, keys: tuple[str, ...]) -> N
     assert numbers(claimed(inbox)) == [1, 2]
 
 
+def test_a_fleeting_key_counts_for_its_time_alone(inbox: Inbox) -> None:
+    """Since the delivery that it leads to, however often that is repeated; then it leads to the next that is kept."""
+
+    def coming(number: int, at: float, *keys: str) -> Arrival:
+        return replace(arrival(number, *keys, "digest a", received_at=at), fleeting={"digest a": 10.0})
+
+    came = [coming(1, 100.0), coming(2, 109.0, "id b"), coming(3, 110.0, "id c"), coming(4, 119.0), coming(5, 120.0)]
+
+    assert list(inbox.accept(came[:1])) == [delivery(1).id]
+    assert list(inbox.accept(came[1:2])) == [delivery(1).id]
+    assert list(inbox.accept([coming(6, 150.0, "id b")])) == [delivery(1).id]
+    assert list(inbox.accept(came[2:])) == [delivery(number).id for number in (3, 3, 5)]
+    assert list(inbox.accept([coming(7, 125.0, "id c"), coming(8, 129.0)])) == [delivery(3).id, delivery(5).id]
+
+
 def test_the_first_of_the_keys_decides(inbox: Inbox) -> None:
     """Where they lead to different deliveries: the provider's own id comes first."""
     inbox.accept([arrival(1, "a"), arrival(2, "b")])

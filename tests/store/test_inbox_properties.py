@@ -34,6 +34,7 @@ class _World:
     def __init__(self, inbox: Inbox, scope: str) -> None:
         self.inbox, self.scope, self.now = inbox, scope, 100.0
         self.keys: dict[str, str] = {}
+        self.since: dict[str, float] = {}
         self.kept: list[str] = []
         self.ordered: set[str] = set()
         self.due: dict[str, float] = {}
@@ -48,11 +49,14 @@ class _World:
             number = len(self.kept) + len(arrivals) + 1
             made = delivery(number, id=f"{self.scope}-{number:05d}", scope=self.scope, received_at=self.now)
             part = dispatch(made, subscriber=graph(f"g{one % 2}"), ordered=other % 2 == 0)
-            arrivals.append(Arrival(delivery=made, keys=(f"id {one}", f"digest {other}"), dispatches=(part,)))
-            known = [self.keys[key] for key in arrivals[-1].keys if key in self.keys]
+            keys, fleeting = (f"id {one}", f"digest {other}"), {f"digest {other}": 2 * _LEASE}
+            arrivals.append(Arrival(delivery=made, keys=keys, dispatches=(part,), fleeting=fleeting))
+            over = {key for key in fleeting if key in self.keys and self.now - self.since[key] >= 2 * _LEASE}
+            known = [self.keys[key] for key in keys if key in self.keys and key not in over]
             expected.append(known[0] if known else made.id)
-            for key in arrivals[-1].keys:
-                self.keys.setdefault(key, expected[-1])
+            for key in keys:
+                if key not in self.keys or (key in over and not known):
+                    self.keys[key], self.since[key] = expected[-1], self.now
             if not known:
                 self.due[part.id] = self.now
                 self.ordered.update([part.id] if part.ordered else [])

@@ -264,6 +264,18 @@ def test_a_dispatch_that_moves_leaves_nothing_behind(state: str) -> None:
         assert sorted(numbers(claimed(inbox))) == [3, 5]
 
 
+def test_keys_stand_in_the_order_of_their_ages(store: SqlStore, inbox: Inbox) -> None:
+    """Also one whose time was over: the old ones are looked for from the beginning, up to the first that is young."""
+    again = [replace(arrival(number, "often", received_at=float(number)), fleeting={"often": 2.0}) for number in (1, 5)]
+    inbox.accept(again[:1])
+    inbox.accept([arrival(number, f"once {number}", received_at=float(number)) for number in (2, 3, 4)])
+    inbox.accept(again[1:])
+    inbox.expire(SCOPE, Retention(key_seconds=1.5), 5.0)
+
+    kept = select(delivery_keys.c.at).where(delivery_keys.c.at.is_not(None)).order_by(delivery_keys.c.serial)
+    assert store._database.read(lambda connection: [*connection.execute(kept).scalars()]) == [4.0, 5.0]
+
+
 def test_what_a_dispatch_was_known_by_goes_with_it(store: SqlStore, inbox: Inbox) -> None:
     """With a delivery that is dropped; keys are old on their own account."""
     inbox.accept([arrival(1), arrival(2)])
