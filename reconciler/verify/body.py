@@ -24,6 +24,7 @@ MAX_GROWTH = 200
 """A body that grows more when it is inflated is made to."""
 
 _GZIP: Final = 31
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _KEYS: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
@@ -39,34 +40,55 @@ class MediaTypeError(DeliveryError):
 
 
 def parse_json(body: bytes, unique: Mapping[str, bytes] = _NO_NAMES) -> Json:
-    """Parse strict JSON in UTF-8: no byte order mark, no NaN, no lone surrogates; raises `DeliveryError`.
+    """Parse strict JSON in UTF-8: no byte order mark, no NaN; raises `DeliveryError`.
 
-    None of the names in `unique`, each with how it is spelt in a body, may stand twice in an object. To look for that
-    costs much, so it is done only where one of them stands in the body twice, or could under another spelling.
+    What the grammar allows and few can write again, a lone surrogate or `1e999`, is let pass: see `plain`. None of the
+    names in `unique`, each with how it is spelt in a body, may stand twice in an object. To look for that costs much,
+    so it is done only where one of them stands in the body twice, or could under another spelling.
     """
-    escaped = b"\\u" in body
-    strict = escaped and bool(unique)
+    strict = b"\\u" in body and bool(unique)
     for spelt in unique.values():
         strict = strict or body.count(spelt) > 1
     try:
-        text = body.decode("utf-8")
-        payload = _decoder(unique.keys()).decode(text) if strict else _decoded(text)
-        if escaped and "\\ud" in text.lower():
-            json.dumps(payload, ensure_ascii=False).encode("utf-8")
+        payload = (_decoder(unique.keys()) if strict else _DECODER).decode(body.decode("utf-8"))
     except (ValueError, RecursionError):
         # The cause quotes what the sender wrote.
         raise DeliveryError("the body is not JSON in UTF-8") from None
     return payload
 
 
-def _decoded(text: str) -> Json:
-    """What `text` says: nearly always it begins at once, and nothing follows."""
-    payload: Json
+def plain(payload: Json) -> Json:
+    """The payload as anybody can write and read it.
+
+    U+FFFD stands in the place of a lone surrogate, null in that of a number beyond all doubles, as in JavaScript's
+    `toWellFormed` and `JSON.stringify`. Raises `DeliveryError` for what is nested too deeply.
+    """
+    text = _written(payload)
+    fine = "Infinity" not in text and _LONE_SURROGATE.search(text) is None
+    return payload if fine else json.loads(_amended(text))
+
+
+def plain_text(payload: Json) -> str:
+    """`plain` as JSON."""
+    return _amended(_written(payload))
+
+
+def _written(payload: Json) -> str:
     try:
-        payload, end = _DECODER.raw_decode(text)
-    except ValueError:
-        end = -1
-    return payload if end == len(text) else _DECODER.decode(text)
+        return json.dumps(payload, ensure_ascii=False)
+    except RecursionError:
+        raise DeliveryError("it is nested too deeply to be handed on") from None
+
+
+def _amended(text: str) -> str:
+    text = _LONE_SURROGATE.sub("\ufffd", text)
+    if "Infinity" not in text:
+        return text
+    return _written(json.loads(text, parse_constant=_nothing))  # it may be a word as well
+
+
+def _nothing(_: str) -> None:
+    return None
 
 
 def _decoder(unique: AbstractSet[str]) -> json.JSONDecoder:

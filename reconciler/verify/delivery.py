@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reconciler.core.model import Json
-from reconciler.verify.body import DeliveryError, MediaTypeError, inflated, parse_json, search
+from reconciler.verify.body import DeliveryError, MediaTypeError, inflated, parse_json, plain, search
 from reconciler.verify.request import Request
 from reconciler.verify.token import BodyTokenScheme, token_holders
 
@@ -151,12 +151,15 @@ class Reading:
 
 
 def read_delivery(rules: DeliveryRules, request: Request) -> Delivery:
-    """Read payload, event and id from a request that was verified; raises `DeliveryError` where one cannot be."""
+    """Read payload, event and id from a request that was verified; raises `DeliveryError` where one cannot be.
+
+    The payload is `plain`.
+    """
     reading = read_parts(rules, request)
     event = SEPARATOR.join(reading.events)
     if not event:
         raise DeliveryError("the delivery does not say which event it is")
-    return Delivery(reading.payload, event, reading.id)
+    return Delivery(plain(reading.payload), event, reading.id)
 
 
 def read_parts(rules: DeliveryRules, request: Request) -> Reading:
@@ -174,11 +177,6 @@ def read_parts(rules: DeliveryRules, request: Request) -> Reading:
         raise DeliveryError(f"the delivery holds more than {MAX_PARTS} parts")
     parts = tuple(Part(each, events_in(_event(rules.event, request, each))) for each in found)
     return Reading(payload, parts, _id(rules.ids, request, payload))
-
-
-def parts(rules: DeliveryRules, request: Request) -> tuple[Part, ...]:
-    """The parts alone, in their order: what a dispatch of part N hands on is the payload of the N-th."""
-    return read_parts(rules, request).parts
 
 
 def events_in(event: str) -> tuple[str, ...]:

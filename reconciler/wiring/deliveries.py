@@ -25,7 +25,7 @@ from reconciler.store.empty import EmptyStore
 from reconciler.store.opening import open_for_reading
 from reconciler.store.sql import SqlStore
 from reconciler.system import SystemClock, SystemEntropy
-from reconciler.verify.body import DeliveryError
+from reconciler.verify.body import DeliveryError, plain
 from reconciler.verify.delivery import HeaderEvent, HeaderId, read_parts
 from reconciler.wiring.dispatching import ordered_by
 from reconciler.wiring.ingress import vendor_of
@@ -136,7 +136,7 @@ class DeliveryLog:
             shown |= {rules.event.header.lower()}
         headers = tuple((name, value if name.lower() in shown else MASK) for name, value in delivery.headers)
         try:
-            return Content(headers=headers, payload=read_parts(rules, request_of(delivery)).payload)
+            return Content(headers=headers, payload=plain(read_parts(rules, request_of(delivery)).payload))
         except DeliveryError as error:
             return Content(headers=headers, problem=str(error))
 

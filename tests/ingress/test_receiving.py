@@ -188,6 +188,15 @@ async def test_the_same_bytes_a_day_later_are_another_event(again: str | None) -
     assert all(len(handed) == 1 for _, handed in world.inbox.kept())
 
 
+@pytest.mark.parametrize("value", [b'"\\ud800"', b"1e999"])
+async def test_what_few_can_read_is_kept_as_it_came(value: bytes) -> None:
+    """A genuine delivery is not refused for what its vendor let somebody write into it."""
+    world, body = World(), b'{"note": ' + value + b"}"
+
+    assert (await world.post(body)).status == 200
+    assert [kept.body for kept, _ in world.inbox.kept()] == [body]
+
+
 async def test_repetitions_under_the_same_id_are_not_worth_a_word() -> None:
     """Vendors repeat what they have no answer to."""
     world = World()

@@ -17,18 +17,19 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from reconciler.core.deliveries import Job
+from reconciler.core.deliveries import Dispatch, Job
 from reconciler.core.errors import ConfigError, Problem
-from reconciler.core.model import Secret
+from reconciler.core.model import EventTraits, Secret
 from reconciler.ingress import targets as public
-from reconciler.ingress.handing import EventReader, shown_source
-from reconciler.ingress.ports import Found
+from reconciler.ingress.handing import BATCHES, EventReader, shown_source
+from reconciler.ingress.ports import Found, Kind, Vendor
 from reconciler.ingress.targets import python
 from reconciler.ingress.targets.event import Again, Drop, Event
 from reconciler.ingress.targets.http import Answered, HttpTarget, UnreachableError, seconds_of
 from reconciler.ingress.targets.log import LogTarget, appending
 from reconciler.ingress.targets.python import PythonTarget, handler_of
-from tests.ingress.dispatch_support import NAKED, NOW, URL, VENDORS, WEBHOOK, arrival, graph
+from reconciler.verify.delivery import BodyEvent, DeliveryRules
+from tests.ingress.dispatch_support import FORGE, NAKED, NOW, URL, VENDORS, WEBHOOK, arrival, graph
 from tests.store.samples import recorded
 
 SECRET = Secret("whsec_" + b64encode(b"a key of thirty-two bytes, or so").decode())
@@ -89,9 +90,9 @@ def reader(found: Found | None, asked: list[str] | None = None) -> EventReader:
     return EventReader(VENDORS, find, lambda: NOW)
 
 
-def job(**changes: Any) -> Job:
+def job(number: int = 1, **changes: Any) -> Job:
     """The third try of a dispatch."""
-    made = arrival(1, "triage", **changes)
+    made = arrival(number, "triage", **changes)
     return Job(dispatch=made.dispatches[0], delivery=made.delivery, attempt=3)
 
 
@@ -107,6 +108,31 @@ async def test_the_payload_is_read_from_the_bytes_that_were_kept() -> None:
     )
     await reading.event(job())
     assert asked == [WEBHOOK]
+
+
+async def test_each_part_of_a_batch_is_a_value_of_its_own() -> None:
+    """Whoever changes what it was given changes nobody else's; of a few batches the parts stay in memory."""
+    rules = DeliveryRules(event=BodyEvent("kind"), batch="items")
+    kind = Kind(rules=rules, events=EventTraits(names={"push": ""}))
+    batching = Vendor(name="forge", scheme=FORGE.scheme, kinds={"repo": kind})
+    reading = EventReader({"forge": batching}, lambda _: None, lambda: NOW)
+    body = b'{"items": [{"n": [1]}, {"n": ["\\ud800", 1e999]}]}'
+
+    for number in range(1, 7):
+        for _ in range(2):
+            parts = [replace(job(number=number, body=body), dispatch=part) for part in both(number)]
+            events = [await reading.event(each) for each in parts]
+            assert [event.payload for event in events] == [{"n": [1]}, {"n": ["\ufffd", None]}]
+            events[0].payload["n"].append(2)  # type: ignore[index, union-attr, call-overload]  # a handler's doing
+        assert len(reading._batches) == min(number, BATCHES)
+    with pytest.raises(Drop, match="it has no part 2"):
+        await reading.event(replace(job(body=body), dispatch=replace(both(1)[0], part=2)))
+
+
+def both(number: int) -> list[Dispatch]:
+    """The dispatches of two parts of a delivery."""
+    (made,) = arrival(number, "triage").dispatches
+    return [made, replace(made, id=f"{made.id}-1", part=1)]
 
 
 async def test_of_a_webhook_that_is_gone_deliveries_are_handed_on_all_the_same() -> None:
