@@ -13,9 +13,10 @@ class Limits:
     """Every limit. Sizes are bytes, times seconds, rates requests per second; bursts are requests.
 
     `min_speed` is in bytes per second, and holds once a body is `patience` seconds old. `rate` is for one client at one
-    webhook, `unknown_rate` for all requests to webhooks that are not in memory, together. `trusted_hops` is how many
-    proxies of ours stand before us and write `X-Forwarded-For`. `held` bounds the bytes of all bodies in memory.
-    `keep_seconds` is how long what is proved may wait to be stored: GitHub, for one, hangs up after ten.
+    webhook, `unknown_rate` for all requests to webhooks that are not in memory, together, and `unknown_rate_each` for
+    those of one client. `trusted_hops` is how many proxies of ours stand before us and write `X-Forwarded-For`. `held`
+    bounds the bytes of all bodies in memory. `keep_seconds` is how long what is proved may wait to be stored: GitHub,
+    for one, hangs up after ten.
     """
 
     max_body: int = 1024 * 1024
@@ -31,6 +32,8 @@ class Limits:
     burst: float = 2000.0
     unknown_rate: float = 500.0
     unknown_burst: float = 5000.0
+    unknown_rate_each: float = 100.0
+    unknown_burst_each: float = 1000.0
     clients: int = 20_000
     trusted_hops: int = 0
     queue: int = 10_000

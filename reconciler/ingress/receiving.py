@@ -43,6 +43,7 @@ class Receiver:
         self._reader = Reader(limits)
         self._buckets = Buckets(limits.rate, limits.burst, limits.clients)
         self._unknown = Buckets(limits.unknown_rate, limits.unknown_burst, 2)
+        self._unknown_each = Buckets(limits.unknown_rate_each, limits.unknown_burst_each, limits.clients)
         self._suspicion = Suspicion(ports.inbox, ports.progress)
         self.admission = Admission(ports, limits.keep_seconds)
         self.arrivals = Arrivals(ports.clock, ports.entropy, ports.ordered)
@@ -87,12 +88,16 @@ class Receiver:
         webhook_id = what.webhook_id
         admitted = self.admission.remembered(webhook_id, now)
         if admitted is None:
-            if not self.admission.familiar(webhook_id) and not self._unknown.take("", now):
+            if not self.admission.familiar(webhook_id) and not self._may_ask(what.client, now):
                 raise Refusal(429, Outcome.THROTTLED, later=True, close=True)
             admitted = await self._looked_up(webhook_id)
         if admitted is not None and not self._buckets.take(what.client + webhook_id, now):
             raise Refusal(429, Outcome.THROTTLED, later=True, close=True)
         return admitted
+
+    def _may_ask(self, client: str, now: float) -> bool:
+        """Whether one more id that is not in memory may be looked for: nobody uses up what there is for all."""
+        return self._unknown_each.take(client, now) and self._unknown.take("", now)
 
     async def _looked_up(self, webhook_id: str) -> Admitted | None:
         try:

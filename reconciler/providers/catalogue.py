@@ -57,6 +57,10 @@ class Definitions(Mapping[str, Definition]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._sources)
 
+    def comes_with_us(self, name: str) -> bool:
+        """Whether a definition is part of this package, and none that a project brought along."""
+        return name in self._sources and self._sources[name].builtin
+
     def __len__(self) -> int:
         return len(self._sources)
 

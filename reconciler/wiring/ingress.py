@@ -17,10 +17,12 @@ from reconciler.providers.catalogue import Definitions, known_definitions
 from reconciler.providers.client import HttpTransport
 from reconciler.providers.definition import Definition
 from reconciler.providers.delivered import delivery_rules, handshakes, refusal, scheme
+from reconciler.providers.guarded import GuardedTransport, Leave, Resolve
 from reconciler.providers.requests import Requests
 from reconciler.providers.traits import provider_traits
 from reconciler.providers.transport import Call, OversizedReplyError, Transport, TransportError
 from reconciler.settings.credentials import DeclaredCredentials
+from reconciler.settings.urls import host
 from reconciler.store.opening import open_existing
 from reconciler.store.sql import SqlStore
 from reconciler.system import SystemClock, SystemEntropy
@@ -101,7 +103,13 @@ async def open_ingress(inputs: Inputs, progress: Progress, also: Iterable[str] =
                 store=store,
                 vendors=vendors,
                 webhooks=StoredWebhooks(store, (project.scope, *also)),
-                fetch=HttpFetch(transport, definitions, credentials, SystemClock()),
+                fetch=HttpFetch(
+                    transport,
+                    Outbound(transport, definitions.comes_with_us, project.settings.allowed_hosts),
+                    definitions,
+                    credentials,
+                    SystemClock(),
+                ),
                 progress=progress,
             )
     finally:
@@ -155,13 +163,46 @@ class StoredWebhooks:
         return self._store.capture(found.scope, found.record.id, secret)
 
 
+class Outbound:
+    """The way to what a definition names, such as its keys.
+
+    What a project brought along must not reach into the operator's network: there the address is checked and pinned,
+    but for hosts that the operator allows.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        trusted: Callable[[str], bool],
+        allowed: frozenset[str],
+        resolve: Resolve | None = None,
+    ) -> None:
+        self._transport = transport
+        self._trusted = trusted
+        self._allowed = allowed
+        self._public = GuardedTransport(transport, Leave(), resolve=resolve)
+        self._anywhere = GuardedTransport(transport, Leave(internal=True, loopback=True), resolve=resolve)
+
+    def __call__(self, provider: str, url: str) -> Transport:
+        """What sends to `url` for the definition of `provider`."""
+        if self._trusted(provider):
+            return self._transport
+        return self._anywhere if host(url) in self._allowed else self._public
+
+
 class HttpFetch:
     """Makes the calls that needs ask for: https only, no redirects, to the host that the definition names."""
 
     def __init__(
-        self, transport: Transport, definitions: Mapping[str, Definition], credentials: CredentialStore, clock: Clock
+        self,
+        transport: Transport,
+        outbound: Callable[[str, str], Transport],
+        definitions: Mapping[str, Definition],
+        credentials: CredentialStore,
+        clock: Clock,
     ) -> None:
         self._transport = transport
+        self._outbound = outbound
         self._definitions = definitions
         self._credentials = credentials
         self._clock = clock
@@ -169,7 +210,8 @@ class HttpFetch:
     async def __call__(self, need: Need, record: Recorded, /) -> Fetched:
         try:
             call = self._api_call(need, record) if need.of_api else _plain_call(need)
-            reply = await self._transport.send(call) if call is not None else None
+            way = self._transport if need.of_api else self._outbound(record.key.provider, need.url)
+            reply = await way.send(call) if call is not None else None
         except (TransportError, OversizedReplyError, ProviderError, ConfigError):
             reply = None
         if reply is None:

@@ -100,6 +100,18 @@ async def test_a_client_has_a_rate_at_each_webhook_before_anything_is_verified()
     assert world.ingress.counters.of(Outcome.THROTTLED) == 3
 
 
+async def test_one_client_does_not_use_up_what_there_is_for_all() -> None:
+    """Whoever asks for ids of nobody's has a rate of their own; others are looked for meanwhile."""
+    world = World(limits=Limits(unknown_rate_each=0.001, unknown_burst_each=2, unknown_burst=100, clients=2))
+    paths = [f"/webhooks/forge/{number:08x}{NOBODYS[8:]}" for number in range(5)]
+
+    statuses = [(await world.post(path=path, peer="192.0.2.66")).status for path in paths]
+
+    assert statuses == [404, 404, 429, 429, 429]
+    assert (await world.post()).status == 200
+    assert len(world.ingress._receiver._unknown_each) <= 2
+
+
 async def test_ids_that_are_not_in_memory_share_one_rate() -> None:
     """So that nobody can make us ask the store without end; webhooks in use are not touched by it."""
     world = World(limits=Limits(unknown_rate=0.001, unknown_burst=3))

@@ -386,7 +386,7 @@ async def test_an_id_that_is_nobodys_is_not_looked_for_twice_at_once() -> None:
 
 async def test_memory_is_bounded() -> None:
     """Ids that nobody has do not fill it."""
-    world = World(limits=Limits(unknown_rate=1e6, unknown_burst=1e6))
+    world = World(limits=Limits(unknown_rate=1e6, unknown_burst=1e6, unknown_rate_each=1e6, unknown_burst_each=1e6))
     admission = world.ingress._receiver.admission
     admission._absent.update({str(number): 0.0 for number in range(10_000)})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from reconciler.engine.context import silent
 from reconciler.ingress.ports import Found
 from reconciler.providers.catalogue import known_definitions
 from reconciler.providers.definition import Definition, definition
-from reconciler.providers.transport import Call, OversizedReplyError, Reply, TransportError
+from reconciler.providers.transport import Call, OversizedReplyError, PinnedCall, Reply, TransportError
 from reconciler.testing.stand_ins import FixedCredentials, VirtualClock, credentials
 from reconciler.verify.request import Fetched, Need, NeedKind
-from reconciler.wiring.ingress import HttpFetch, StoredWebhooks, open_ingress, vendors_of
+from reconciler.wiring.ingress import HttpFetch, Outbound, StoredWebhooks, open_ingress, vendors_of
 from reconciler.wiring.inputs import Inputs
 from tests.support.ingress_process import ID, SECRET, project, record, store_of, webhook
 
@@ -141,7 +141,8 @@ def fetcher(wire: Wire, unresolved: frozenset[str] = frozenset()) -> HttpFetch:
     """A fetch over a wire, for a provider that is asked itself."""
     definitions: Mapping[str, Definition] = {"asking": definition(ASKING)}
     known: dict[str, Credentials] = {"main": credentials("main", "asking")}
-    return HttpFetch(wire, definitions, FixedCredentials(known, unresolved), VirtualClock(5.0))
+    outbound = Outbound(wire, lambda _: True, frozenset())
+    return HttpFetch(wire, outbound, definitions, FixedCredentials(known, unresolved), VirtualClock(5.0))
 
 
 ASKED = webhook(key=webhook().key._replace(provider="asking"))
@@ -184,6 +185,44 @@ async def test_only_https_at_its_port_is_fetched(url: str) -> None:
 
     assert await fetcher(wire)(Need(kind=NeedKind.KEYS, url=url), ASKED) == Fetched(status=0)
     assert wire.calls == []
+
+
+@pytest.mark.parametrize(
+    ("address", "trusted", "allowed", "fetched"),
+    [
+        ("93.184.215.14", False, "", True),
+        ("10.0.0.7", False, "", False),
+        ("127.0.0.1", False, "", False),
+        ("169.254.169.254", False, "keys.example.com", False),
+        ("10.0.0.7", False, "keys.example.com", True),
+        ("10.0.0.7", False, "other.example.com", False),
+        ("10.0.0.7", True, "", True),
+    ],
+)
+async def test_keys_of_a_projects_own_definition_are_fetched_from_the_public_internet(
+    address: str, trusted: bool, allowed: str, fetched: bool
+) -> None:
+    """What a pull request can edit does not reach into the network; internal hosts by leave of the operator."""
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return [address]
+
+    wire = Wire(Reply(status=200, body=b"{}"))
+    outbound = Outbound(wire, lambda _: trusted, frozenset({allowed}), resolve)
+    need = Need(kind=NeedKind.KEYS, url="https://keys.example.com/jwks")
+    made = HttpFetch(wire, outbound, {}, FixedCredentials({}, frozenset()), VirtualClock(5.0))
+
+    assert (await made(need, ASKED)).ok is fetched
+    assert all(isinstance(call, PinnedCall) is not trusted for call in wire.calls)
+    assert len(wire.calls) == fetched
+
+
+def test_what_comes_with_us_is_told_from_what_a_project_brought(tmp_path: Path) -> None:
+    """By where a definition was found."""
+    (tmp_path / "mine.yaml").write_text("version: 1\nname: mine\n")
+    known = known_definitions([tmp_path])
+
+    assert [known.comes_with_us(name) for name in ("github", "mine", "nobodys")] == [True, False, False]
 
 
 @pytest.mark.parametrize(
