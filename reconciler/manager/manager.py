@@ -33,7 +33,7 @@ from reconciler.manager.wishes import Ask
 from reconciler.providers.client import HttpTransport
 from reconciler.verify.delivery import read_delivery
 from reconciler.verify.handshakes import HandshakeReply, answer
-from reconciler.verify.schemes import Unverified, verify
+from reconciler.verify.schemes import Unverified, secret_problem, verify
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,10 +227,12 @@ class WebhookManager:
     async def set_manual_secret(self, webhook_id: str, user_id: str, secret: Secret) -> None:
         """Record the secret that the vendor made for a manual webhook: deliveries are verified with it from now on.
 
-        Raises as `manual_secret` does, and `ConfigError` for an empty secret.
+        Raises as `manual_secret` does, and `ConfigError` for an empty secret, or one that is no key of the vendor's.
         """
         if not secret:
             raise ConfigError((Problem("empty_secret", "an empty secret proves nothing"),))
+        if wrong := secret_problem(self._ports.scheme, secret):
+            raise ConfigError((Problem("secret", f"the secret {wrong}: with it every delivery would be refused"),))
         async with self._writing(None) as at:
             record = _manual(await self._records.owned(webhook_id, user_id))
             record = replace(record, secret=at.unit.fingerprint(secret), updated_at=at.unit.now)

@@ -32,6 +32,14 @@ from reconciler.settings.secrets import parse_reference
 
 Fingerprint = Callable[[Secret], str]
 
+SecretJudge = Callable[[str, Secret], str]
+"""Tells why a secret proves nothing at a provider; empty where it does."""
+
+
+def no_judge(_provider: str, _secret: Secret) -> str:
+    """For whoever knows no schemes."""
+    return ""
+
 
 class Wished(NamedTuple):
     """A trigger, and the reference to its secret: empty where it has none."""
@@ -85,13 +93,16 @@ class Compiler:
     refer to, by reference.
     """
 
-    def __init__(self, project: Project, catalogue: Catalogue, fingerprint: Fingerprint) -> None:
+    def __init__(
+        self, project: Project, catalogue: Catalogue, fingerprint: Fingerprint, judge: SecretJudge = no_judge
+    ) -> None:
         self.triggers: list[Trigger] = []
         self.secrets: dict[str, Secret] = {}
         self._file: list[Wished] = []
         self._problems: list[Problem] = []
         self._project = project
         self._fingerprint = fingerprint
+        self._judge = judge
         self._book = RuleBook(catalogue)
         self._chooser = CredentialsChooser(project, catalogue)
         self._event_sets: dict[tuple[str, ...], frozenset[str]] = {}
@@ -119,7 +130,9 @@ class Compiler:
         if not self._first.keys().isdisjoint(identities):
             return False
         try:
-            secrets = {text: self._read(text) for text in dict.fromkeys(item.reference for item in found) if text}
+            secrets = {
+                item.reference: self._read(item.trigger.provider, item.reference) for item in found if item.reference
+            }
         except ConfigError:
             return False
         for identity, (trigger, text) in zip(identities, found, strict=True):
@@ -315,20 +328,23 @@ class Compiler:
         elif rules.provider.secret_origin is SecretOrigin.NONE:
             place.complain("secret", f"deliveries of {rules.provider.name} are not verified with a secret", ("secret",))
         else:
-            return self._resolved(place, reference)
+            return self._resolved(place, rules.provider.name, reference)
         return ""
 
-    def _resolved(self, place: _Place, reference: str) -> str:
+    def _resolved(self, place: _Place, provider: str, reference: str) -> str:
         try:
-            secret = self._read(reference)
+            secret = self._read(provider, reference)
         except ConfigError as error:
             place.complain("secret", error.problems[0].message, ("secret",))
             return ""
         return self._supply(reference, secret)
 
-    def _read(self, reference: str) -> Secret:
-        """What a reference refers to now; raises `ConfigError`."""
-        return self._project.secrets.read(parse_reference(reference))
+    def _read(self, provider: str, reference: str) -> Secret:
+        """What a reference refers to now; raises `ConfigError`, also for what would refuse every delivery."""
+        secret = self._project.secrets.read(parse_reference(reference))
+        if wrong := self._judge(provider, secret):
+            raise ConfigError((Problem("secret", f"{reference} {wrong}"),))
+        return secret
 
     def _supply(self, reference: str, secret: Secret) -> str:
         """Note a secret; returns its fingerprint."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from reconciler.core.errors import Problem
 from reconciler.core.model import Catalogue, Secret, Trigger
 from reconciler.manifests.agreement import disagreements, mistaken
-from reconciler.manifests.compile import Compiler, Fingerprint
+from reconciler.manifests.compile import Compiler, Fingerprint, SecretJudge, no_judge
 from reconciler.manifests.gather import Contents, Source, gather, shape
 from reconciler.manifests.known import Decoder, Known, encode
 from reconciler.manifests.project import Project
@@ -37,17 +37,19 @@ def load_triggers(
     fingerprint: Fingerprint,
     api_homes: ApiHomes = no_homes,
     known: Known | None = None,
+    judge: SecretJudge = no_judge,
 ) -> Loaded:
     """Find, read, check and compile the manifests of a project, and check the project against the catalogue.
 
     `fingerprint` is the store's keyed digest, `api_homes` tells where a provider's API is and which hosts are free.
     What is in doubt in the project leads to no further problems. Files are read one at a time; `known` saves to compile
-    those that were found to be right before, and is used only where nothing in the project is in doubt.
+    those that were found to be right before, and is used only where nothing in the project is in doubt. `judge` tells
+    why a secret proves nothing at a provider.
     """
     found = tuple(disagreements(project, catalogue, api_homes))
     project = replace(project, doubts=project.doubts.also(mistaken(project, catalogue)))
     gathered = gather(project)
-    reader = _Reader(project, Compiler(project, catalogue, fingerprint))
+    reader = _Reader(project, Compiler(project, catalogue, fingerprint, judge))
     known = None if found or project.doubts.paths else known
     for source in gathered.sources():
         if isinstance(source, Problem):

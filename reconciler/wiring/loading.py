@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -55,7 +56,8 @@ def load(inputs: Inputs, remembering: Remembering = lambda _project, _digest: nu
         project = replace(project, doubts=project.doubts.also([("providers",)]))
     names = _SecretNames()
     with remembering(project, definitions_digest) as known:
-        loaded = load_triggers(project, definitions.traits, names, definitions.api_home, known)
+        judge = _Judge(definitions)
+        loaded = load_triggers(project, definitions.traits, names, definitions.api_home, known, judge)
     folded = fold(loaded.triggers, definitions.traits)
     problems = (*definitions.check(), *reading.problems, *loaded.problems, *folded.problems)
     if problems:
@@ -78,6 +80,18 @@ def load_project_of(inputs: Inputs) -> Project:
 
 def _files(inputs: Inputs) -> list[Path]:
     return [inputs.directory / file for file in inputs.files or (Path(DEFAULT_FILE),)]
+
+
+class _Judge:
+    """Tells why a secret proves nothing at a provider. What can tell is loaded for the first: few projects have one."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+
+    def __call__(self, provider: str, secret: Secret) -> str:
+        judging = importlib.import_module("reconciler.wiring.supplied")
+        wrong: str = judging.problem_of(self._definitions[provider], secret)
+        return wrong
 
 
 class _SecretNames:

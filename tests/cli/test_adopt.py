@@ -171,6 +171,7 @@ def test_a_secret_that_nobody_can_read_must_be_given(project: Project) -> None:
         (["adopt", ADDRESS, "--id", "1", "--secret", "whsec_literal"], "--secret: expected a reference"),
         (["adopt", ADDRESS, "--id", "1", "--secret", "env/UNSET"], "--secret: the environment variable UNSET"),
         (["adopt", ADDRESS, "--id", "1", "--secret", "file//etc/passwd"], "RECONCILER_SECRET_DIRS"),
+        (["adopt", ADDRESS, "--id", "1", "--secret", "env/BLANK"], "--secret: the environment variable BLANK is empty"),
         (["adopt", "github/repo/acme/ap@acme-github", "--id", "1"], f"did you mean {ADDRESS}?"),
         (["adopt", "nothing/like/it", "--id", "1"], "reconcile export"),
         (["adopt", "generic/plain/graph:form", "--id", "1"], "is manual"),
@@ -181,6 +182,7 @@ def test_usage_that_cannot_be_meant(project: Project, arguments: list[str], word
     """It is exit 7 with the way out, also in a dry run, and no provider is changed; no literal is repeated."""
     project.manifest("push")
     project.write("webhooks/form.yaml", "graph: form\ntriggers:\n  - {provider: generic, events: [plain]}\n")
+    project.environment["BLANK"] = " "
     for more in ([], ["--dry-run"]):
         refused = project.run(*arguments, *more)
         assert refused.code == 7

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from reconciler.documents.packaged import providers_folder
 from tests.cli.support import Project
 
@@ -32,6 +34,29 @@ def test_a_vendor_minted_secret_is_kept_and_compared_but_never_shown(project: Pr
     assert project.run().code == 0
     assert project.run("plan").out == "In sync: 1 webhook, nothing to do.\n"
     assert "canary" not in first.out + first.err + changed.out + changed.err
+
+
+@pytest.mark.parametrize(
+    ("secret", "problem"),
+    [("", "the environment variable FORMS_SECRET is empty"), ("no base64!", "env/FORMS_SECRET is not a key in base64")],
+)
+@pytest.mark.parametrize("verb", ["validate", "plan", ""])
+def test_a_secret_that_would_refuse_every_delivery_is_refused_first(
+    project: Project, verb: str, secret: str, problem: str
+) -> None:
+    """Empty, or no key of the vendor's: told with its place before anything is written down."""
+    define(project)
+    scheme = "verify: {scheme: hmac, header: X-Signature, algorithm: sha256, key: base64}"
+    text = (project.root / "own/forms.yaml").read_text()
+    project.write("own/forms.yaml", text.replace("verify: {scheme: token, header: X-Webhook-Secret}", scheme))
+    project.write("webhooks/forms.yaml", MANIFEST)
+    project.environment["FORMS_SECRET"] = secret
+
+    done = project.run(*verb.split())
+
+    assert done.code == 7
+    assert f"webhooks/forms.yaml:3:62: triggers[0].secret: {problem}" in done.out + done.err
+    assert not secret or secret not in done.out + done.err
 
 
 def test_a_broken_definition_refuses_the_pass_together_with_the_manifests(project: Project) -> None:

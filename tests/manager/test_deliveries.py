@@ -97,6 +97,8 @@ async def test_a_secret_is_told_to_its_owner_alone_and_only_of_manual_webhooks()
         await manager.manual_secret(manual.id, "mallory")
     with pytest.raises(ConfigError, match="empty secret"):
         await manager.set_manual_secret(manual.id, "alice", Secret(""))
+    with pytest.raises(ConfigError, match="the secret is empty"):
+        await manager.set_manual_secret(manual.id, "alice", Secret(" "))
 
 
 async def test_a_secret_that_the_provider_minted_verifies() -> None:

@@ -16,6 +16,8 @@ from reconciler.core.model import (
     SecretOrigin,
     TypeTraits,
 )
+from reconciler.manifests.compile import SecretJudge
+from reconciler.manifests.known import Known
 from reconciler.manifests.load import Loaded, load_triggers
 from reconciler.manifests.project import Project, load_project, read_project
 from reconciler.settings.environment import read_settings
@@ -99,6 +101,10 @@ class Folder:
         """The project of these files."""
         names = files or ("reconciler.yaml",)
         return load_project([self.root / name for name in names], read_settings(self.environment))
+
+    def judged(self, judge: SecretJudge, known: Known | None = None) -> Loaded:
+        """The manifests, compiled where somebody knows what is a secret and what is none."""
+        return load_triggers(self.load(), CATALOGUE, _fingerprint, known=known, judge=judge)
 
     def compile(self, hosts: Mapping[str, set[str]] | None = None) -> Loaded:
         """The compiled manifests."""

@@ -96,6 +96,18 @@ def test_a_manual_trigger_needs_neither_resource_nor_credentials(folder: Folder)
     ]
 
 
+def test_a_secret_that_would_refuse_every_delivery_is_refused(folder: Folder) -> None:
+    """With what is wrong about it, and where it is referred to; the secret is never told."""
+    folder.environment["SIGNING"] = "canary"
+    folder.manifest("graph: G\ntriggers: [{provider: paper, name: n, events: [sent], secret: env/SIGNING}]\n")
+
+    judged = folder.judged(lambda provider, secret: f"is no key of {provider}'s" if secret.reveal() == "canary" else "")
+
+    (told,) = map(str, judged.problems)
+    assert told == "webhooks/a.yaml:2:63: triggers[0].secret: env/SIGNING is no key of paper's"
+    assert judged.triggers == ()
+
+
 def test_a_vendors_secret_is_resolved_and_kept_apart(folder: Folder) -> None:
     """The trigger carries a fingerprint; the secret itself is found under its reference."""
     folder.environment = {"SIGNING": "canary"}

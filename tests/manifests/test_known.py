@@ -85,6 +85,17 @@ def load(folder: Folder, memory: Memory | None) -> Loaded:
     return load_triggers(folder.load(), CATALOGUE, lambda secret: f"digest of {len(secret.reveal())}", known=memory)
 
 
+def test_a_secret_that_became_none_is_told_though_the_file_was_known(folder: Folder) -> None:
+    """What was compiled is remembered, secrets are looked at anew."""
+    folder.environment["SIGNING"] = "canary"
+    folder.manifest("graph: G\ntriggers: [{provider: paper, name: n, events: [sent], secret: env/SIGNING}]\n")
+    memory = Memory()
+
+    assert folder.judged(lambda *_: "", memory).problems == ()
+    assert len(folder.judged(lambda *_: "is no key", memory).problems) == 1
+    assert memory.found == ["webhooks/a.yaml"]
+
+
 @given(st.lists(st.builds(Wished, triggers, texts), max_size=5))
 def test_what_is_read_back_is_what_was_written(found: list[Wished]) -> None:
     """All fields of all triggers, and the references to secrets; the fingerprint of a secret is never written."""

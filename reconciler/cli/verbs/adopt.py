@@ -21,6 +21,7 @@ from reconciler.settings.secrets import parse_reference
 from reconciler.wiring.loading import Loaded, load
 from reconciler.wiring.progress import ListTally
 from reconciler.wiring.session import Session, reading, writing
+from reconciler.wiring.supplied import problem_of
 
 _NEAREST = 3
 
@@ -86,19 +87,20 @@ def _errand(flags: AdoptFlags, session: Session, secret: Secret | None) -> Erran
 
 def _checked(flags: AdoptFlags, loaded: Loaded) -> Secret | None:
     """The secret that was referred to, if any. Raises `ConfigError`, as for a reference in a manifest."""
-    _require_declared(flags.address, loaded)
+    provider = _declared(flags.address, loaded) if flags.address else ""
     if not flags.secret:
         return None
     try:
-        return loaded.project.secrets.read(parse_reference(flags.secret))
+        secret = loaded.project.secrets.read(parse_reference(flags.secret))
     except ConfigError as error:
         raise ConfigError((Problem("secret", f"--secret: {error.problems[0].message}"),)) from None
+    if wrong := problem_of(loaded.definitions[provider], secret):
+        raise ConfigError((Problem("secret", f"--secret: {flags.secret} {wrong}"),))
+    return secret
 
 
-def _require_declared(address: str, loaded: Loaded) -> None:
-    """Raise `ConfigError` for an address that no trigger declares, or whose webhook has no object to be adopted."""
-    if not address:
-        return
+def _declared(address: str, loaded: Loaded) -> str:
+    """The provider of an address. Raises `ConfigError` where no trigger declares it, or it has nothing to adopt."""
     known = {wish.key.address(loaded.project.default_user): wish for wish in loaded.desired}
     if address not in known:
         near = difflib.get_close_matches(address, [name for name in known if not known[name].key.manual], n=_NEAREST)
@@ -111,3 +113,4 @@ def _require_declared(address: str, loaded: Loaded) -> None:
     if known[address].key.manual:
         message = f"{address} is manual: a person pastes its URL, and there is nothing to adopt"
         raise ConfigError((Problem("address_unmatched", message, hint="leave out `manual: true` to have it adopted"),))
+    return known[address].key.provider
