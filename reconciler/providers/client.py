@@ -1,74 +1,79 @@
 """The real transport. The only module that knows the HTTP library.
 
-`httpx2` is the maintained continuation of httpx with the same interface; exchanging the import below for
-`import httpx` is all that it takes to go back.
+`httpcore2` is what httpx2 speaks HTTP with, taken without the client around it. It is the maintained continuation of
+httpcore with the same interface; exchanging the import below for `import httpcore` is all that it takes to go back.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, MutableMapping
+import zlib
+from collections.abc import Mapping
 from importlib.metadata import version
 from types import TracebackType
-from typing import Any, Self
-from urllib.parse import urlsplit
+from typing import Final, Self
+from urllib.parse import unquote_to_bytes, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-import httpx2 as httpx
+import httpcore2 as httpcore
 
-from reconciler.providers.transport import MAX_BODY, Call, OversizedReplyError, PinnedCall, Reply, TransportError
+from reconciler.providers.destination import Destination, destination_of
+from reconciler.providers.in_process import AsgiApp, answered
+from reconciler.providers.transport import (
+    MAX_BODY,
+    Call,
+    OversizedReplyError,
+    PinnedCall,
+    Reply,
+    TransportError,
+    joined,
+)
 
-AsgiApp = Callable[
-    [
-        MutableMapping[str, Any],
-        Callable[[], Awaitable[MutableMapping[str, Any]]],
-        Callable[[MutableMapping[str, Any]], Awaitable[None]],
-    ],
-    Awaitable[None],
-]
-"""An application in this process that answers instead of the network: a stand-in of a provider, in tests."""
-
-TIMEOUT = httpx.Timeout(connect=10.0, read=20.0, write=20.0, pool=60.0)
+TIMEOUT: Final[Mapping[str, float]] = {"connect": 10.0, "read": 20.0, "write": 20.0}
 """Seconds, per step of an exchange."""
 
-CONNECTIONS = 64
+CONNECTIONS: Final = 64
 """At a time, over all origins."""
 
-_DISTRIBUTION = "webhook-reconciler"
-_HEADERS = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
-_EXTENSIONS = {"timeout": TIMEOUT.as_dict()}
+IDLE: Final = 5.0
+"""Seconds after which a connection that nobody used is not trusted to be there."""
 
-_AT = " at "
+_DISTRIBUTION: Final = "webhook-reconciler"
+_HEADERS: Final[Mapping[str, str]] = {"Accept": "*/*", "Accept-Encoding": "gzip"}
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+_GZIP: Final = 16 + zlib.MAX_WBITS
+
+_AT: Final = " at "
 """Between an origin and the address that calls to it are pinned to: their connections are nobody else's."""
 
-ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1)
-
-WHOLE = 60.0
+WHOLE: Final = 60.0
 """Seconds for a whole exchange: a reply that trickles in ends here."""
 
-NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+NOT_SENT: Final = (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError)
 """Failures from before the request left."""
+
+BROKEN_OFF: Final = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, TimeoutError, zlib.error)
+"""Failures of which nobody knows how far the request came."""
 
 
 class HttpTransport:
-    """Sends over the network, or into an ASGI application. Close it with `aclose`, or use it as a context manager.
+    """Sends over the network, or to an application in this process.
 
-    Each connection is the library's transport for one connection, taken for one request at a time. A pool would look at
-    all of its connections at every request, and a client would add redirects, cookies and authentication that are not
-    wanted: with many requests at a time either costs more than the request. Connections are made when they are needed
-    first; all share what was read of the system's certificates.
+    Close it with `aclose`, or use it as a context manager. Each connection is taken for one request at a time. A pool
+    would look at all of its connections at every request, and a client would make objects of its own around each, and
+    add redirects, cookies and authentication that are not wanted: with many requests at a time either costs more than
+    the request. Connections are made when they are needed first; all share what was read of the system's certificates.
     """
 
     def __init__(self, app: AsgiApp | None = None) -> None:
         self._app = app
         self._places = asyncio.Semaphore(CONNECTIONS)
         self._made = 0
-        self._idle: dict[str, list[httpx.AsyncBaseTransport]] = {}
+        self._idle: dict[str, list[httpcore.AsyncConnectionInterface]] = {}
+        self._makers: dict[str, httpcore.AsyncConnectionPool] = {}
         self._trust: ssl.SSLContext | None = None
-        self._no_trust: ssl.SSLContext | None = None
         self._headers: dict[str, str] = {}
-        self._proxies: dict[str, str | None] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -91,96 +96,116 @@ class HttpTransport:
                 return await self._send(call)
         except NOT_SENT as error:
             raise TransportError(_reason(error), sent=False) from None
-        except (httpx.HTTPError, httpx.StreamError, TimeoutError) as error:
-            raise TransportError(_reason(error), sent=True) from None
-        except (httpx.InvalidURL, ValueError):
+        except (httpcore.LocalProtocolError, ValueError):
             # The library's text quotes the URL or header, and so perhaps a token.
             raise TransportError("the request cannot be sent: its URL or a header is malformed", sent=False) from None
+        except BROKEN_OFF as error:
+            raise TransportError(_reason(error), sent=True) from None
 
     async def _send(self, call: Call) -> Reply:
         self._headers = self._headers or {**_HEADERS, "User-Agent": f"webhook-reconciler/{version(_DISTRIBUTION)}"}
-        request = httpx.Request(
-            call.method, call.url, headers=self._headers | dict(call.headers), content=call.body, extensions=_EXTENSIONS
-        )
-        origin = f"{request.url.scheme}://{request.url.netloc.decode()}"
-        whole, cut = WHOLE, None
+        headers = self._headers | dict(call.headers)
+        if self._app:
+            async with asyncio.timeout(WHOLE):
+                return await answered(self._app, call, headers)
+        place = destination_of(call.url)
+        whole, cut, line = WHOLE, None, place.origin
         if isinstance(call, PinnedCall):
-            _pin(request, call)
-            origin += f"{_AT}{call.address}"
-            whole, cut = call.seconds, call.cut
-        connection = await self._take(origin)
+            whole, cut, line = call.seconds, call.cut, f"{place.origin}{_AT}{call.address}"
+        request = _request(call, place, headers)
+        connection = await self._take(line, request.url.origin)
         try:
             async with asyncio.timeout(whole):
                 return await _exchange(connection, request, cut)
         finally:
-            self._idle.setdefault(origin, []).append(connection)
+            self._idle.setdefault(line, []).append(connection)
 
-    async def _take(self, origin: str) -> httpx.AsyncBaseTransport:
-        """An idle connection to this origin, else a new one; one to another origin makes room for it where needed."""
-        if idle := self._idle.get(origin):
-            return idle.pop()
+    async def _take(self, line: str, origin: httpcore.Origin) -> httpcore.AsyncConnectionInterface:
+        """An idle connection of this line, else a new one; one of another line makes room for it where needed."""
+        idle = self._idle.get(line)
+        while idle:
+            connection = idle.pop()
+            if connection.is_available() and not connection.has_expired():
+                return connection
+            await self._drop(connection)
         if self._made >= CONNECTIONS:
-            self._made -= 1  # first: whoever is cancelled while it is closed must not leave it counted
-            await next(idle for idle in self._idle.values() if idle).pop().aclose()
-        connection = self._connect(origin)
+            await self._drop(next(idle for idle in self._idle.values() if idle).pop())
+        connection = self._maker(line).create_connection(origin)
         self._made += 1
         return connection
 
-    def _connect(self, origin: str) -> httpx.AsyncBaseTransport:
-        if self._app:
-            return httpx.ASGITransport(app=self._app)
-        if origin not in self._proxies:  # once: it looks through the whole environment
-            self._proxies[origin] = None if _AT in origin else _proxy(origin)
-        proxy = self._proxies[origin]
-        if proxy is None and origin.startswith("http:"):
-            # Nothing is encrypted, so no certificates are read; one that trusts nobody makes sure that it stays so.
-            self._no_trust = self._no_trust or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            return httpx.AsyncHTTPTransport(verify=self._no_trust, limits=ONE)
-        self._trust = self._trust or httpx.create_ssl_context()
-        return httpx.AsyncHTTPTransport(verify=self._trust, limits=ONE, proxy=proxy)
+    async def _drop(self, connection: httpcore.AsyncConnectionInterface) -> None:
+        self._made -= 1  # first: whoever is cancelled while it is closed must not leave it counted
+        await connection.aclose()
+
+    def _maker(self, line: str) -> httpcore.AsyncConnectionPool:
+        """What makes the connections of a line, directly or through a proxy; the library's pool, never used as one."""
+        if line not in self._makers:  # once: to find the proxy takes a look through the whole environment
+            # Where nothing is encrypted no certificates are read.
+            if line.startswith("https:") and self._trust is None:
+                self._trust = httpcore.default_ssl_context()
+            proxy = None if _AT in line else _proxy(line)
+            self._makers[line] = httpcore.AsyncConnectionPool(self._trust, proxy, keepalive_expiry=IDLE)
+        return self._makers[line]
 
 
-def _pin(request: httpx.Request, call: PinnedCall) -> None:
-    """Send a request to an address; its `Host` header was made of the name, and TLS asks for the name and checks it."""
-    steps = httpx.Timeout(call.seconds, connect=TIMEOUT.connect)
-    request.extensions = {"timeout": steps.as_dict(), "sni_hostname": request.url.host}
-    request.url = request.url.copy_with(host=call.address)
+def _request(call: Call, place: Destination, headers: Mapping[str, str]) -> httpcore.Request:
+    """The library's request. A pinned one goes to its address; TLS asks for the name all the same, and checks it."""
+    fields = {"Host": place.authority, **headers}
+    if call.body or call.method in _WITH_BODY:
+        fields["Content-Length"] = str(len(call.body))
+    host, extensions = place.host, dict[str, object](timeout=TIMEOUT)
+    if isinstance(call, PinnedCall):
+        steps = dict.fromkeys(TIMEOUT, call.seconds) | {"connect": TIMEOUT["connect"]}
+        host, extensions = call.address, {"timeout": steps, "sni_hostname": place.host}
+    return httpcore.Request(
+        call.method,
+        httpcore.URL(scheme=place.scheme, host=host, port=place.port, target=place.target),
+        headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in fields.items()],
+        content=call.body,
+        extensions=extensions,
+    )
 
 
-async def _exchange(connection: httpx.AsyncBaseTransport, request: httpx.Request, cut: int | None) -> Reply:
+async def _exchange(connection: httpcore.AsyncConnectionInterface, request: httpcore.Request, cut: int | None) -> Reply:
     response = await connection.handle_async_request(request)
+    headers = joined((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
     try:
-        body = await (_read(response) if cut is None else _read_to(response, cut))
+        body = await (_read(response, headers) if cut is None else _read_to(response, cut))
     finally:
         await response.aclose()
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Reply(status=response.status_code, headers=headers, body=body)
+    return Reply(status=response.status, headers=headers, body=body)
 
 
-def _proxy(origin: str) -> str | None:
+def _proxy(origin: str) -> httpcore.Proxy | None:
     """The proxy that the environment names for an origin (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`)."""
     parts = urlsplit(origin)
     proxies = getproxies()
     named = proxies.get(parts.scheme) or proxies.get("all")
     if not named or proxy_bypass(parts.netloc):
         return None
-    return named if "://" in named else f"http://{named}"
+    url = named if "://" in named else f"http://{named}"
+    user = urlsplit(url)
+    auth = (unquote_to_bytes(user.username), unquote_to_bytes(user.password or "")) if user.username else None
+    return httpcore.Proxy(url, auth)
 
 
-async def _read(response: httpx.Response) -> bytes:
-    """The body, counted while it is read."""
+async def _read(response: httpcore.Response, headers: Mapping[str, str]) -> bytes:
+    """The body, inflated, and counted while it is read."""
+    encoding = headers.get("content-encoding", "identity").lower()
+    inflater = zlib.decompressobj(_GZIP) if encoding in {"gzip", "x-gzip"} else None
     body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
+    async for chunk in response.aiter_stream():
+        body += inflater.decompress(chunk, MAX_BODY + 1 - len(body)) if inflater else chunk
         if len(body) > MAX_BODY:
             raise OversizedReplyError
     return bytes(body)
 
 
-async def _read_to(response: httpx.Response, cut: int) -> bytes:
+async def _read_to(response: httpcore.Response, cut: int) -> bytes:
     """The beginning of the body as it was sent: nothing is inflated."""
     body = bytearray()
-    async for chunk in response.aiter_raw():
+    async for chunk in response.aiter_stream():
         body += chunk
         if len(body) >= cut:
             break
@@ -189,10 +214,10 @@ async def _read_to(response: httpx.Response, cut: int) -> bytes:
 
 def _reason(error: Exception) -> str:
     """What happened, by the kind of the error: its text may quote a URL."""
-    if isinstance(error, httpx.TimeoutException | TimeoutError):
+    if isinstance(error, httpcore.TimeoutException | TimeoutError):
         return "it did not answer in time"
-    if isinstance(error, httpx.ConnectError):
+    if isinstance(error, httpcore.ConnectError | httpcore.ProxyError):
         return "no connection could be made"
-    if isinstance(error, httpx.DecodingError):
+    if isinstance(error, zlib.error):
         return "its answer could not be decoded"
     return "the connection was lost"

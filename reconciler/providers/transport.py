@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -40,6 +40,15 @@ class Reply:
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = field(default=b"", repr=False)
+
+
+def joined(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Header fields as a `Reply` has them."""
+    headers: dict[str, str] = {}
+    for field_name, value in fields:
+        name = field_name.lower()
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
 
 class TransportError(Exception):

@@ -129,7 +129,7 @@ from reconciler.cli.output import Streams
 environment, now = {settled.environment!r}, {settled.now()}
 streams = Streams(stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr, environment=environment, now=lambda: now)
 print("CODE", int(run(["plan", "--no-refresh", "-C", {str(settled.root)!r}], streams)))
-heavy = ["sqlalchemy", "alembic", "httpx2", "jsonschema", "apscheduler", "asyncio", "reconciler.engine"]
+heavy = ["sqlalchemy", "alembic", "httpcore2", "jsonschema", "apscheduler", "asyncio", "reconciler.engine"]
 print("LOADED", [name for name in heavy if name in sys.modules])
 """
     command = [sys.executable, "-c", code]

@@ -17,8 +17,8 @@ from reconciler.cli.flags import CommonFlags
 from reconciler.cli.usage import usage_text
 from tests.cli.support import process_environment
 
-HEAVY = ("pydantic", "sqlalchemy", "httpx2", "httpx", "jsonschema", "alembic", "cryptography", "apscheduler", "yaml")
-HEAVY += ("starlette", "uvicorn", "httptools", "rich")
+HEAVY = ("pydantic", "sqlalchemy", "httpcore2", "jsonschema", "alembic", "cryptography", "apscheduler", "yaml")
+HEAVY += ("httpx2", "starlette", "uvicorn", "httptools", "rich")
 
 VERBS = ["plan", "validate", "status", "show", "urls", "schema", "ping", "renew", "history", "daemon"]
 VERBS += ["ingress", "send", "apply", "explain", "diagram", "drift", "adopt", "export", "recover"]

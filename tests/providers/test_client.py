@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import importlib.util
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -16,7 +17,7 @@ from reconciler.core.errors import ErrorKind, RetryableError, TerminalError
 from reconciler.providers import client as shipped_client
 from reconciler.providers.client import HttpTransport
 from reconciler.providers.http import HttpProvider
-from reconciler.providers.transport import MAX_BODY, Call, OversizedReplyError, TransportError
+from reconciler.providers.transport import MAX_BODY, Call, OversizedReplyError, PinnedCall, TransportError
 from tests.providers.support import TOKENS, registration, shipped, target
 
 Writer = asyncio.StreamWriter
@@ -25,13 +26,13 @@ Answer = Callable[[bytes, Writer], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
 
 
-def on_httpx(folder: Path) -> ModuleType:
-    """The client module with its one import exchanged, as somebody would who goes back to httpx."""
+def on_httpcore(folder: Path) -> ModuleType:
+    """The client module with its one import exchanged, as somebody would who goes back to httpcore."""
     source = Path(shipped_client.__file__).read_text(encoding="utf-8")
-    assert source.count("import httpx2 as httpx\n") == 1
-    path = folder / "client_on_httpx.py"
-    path.write_text(source.replace("import httpx2 as httpx\n", "import httpx\n"), encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("client_on_httpx", path)
+    assert source.count("import httpcore2 as httpcore\n") == 1
+    path = folder / "client_on_httpcore.py"
+    path.write_text(source.replace("import httpcore2 as httpcore\n", "import httpcore\n"), encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("client_on_httpcore", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -39,10 +40,10 @@ def on_httpx(folder: Path) -> ModuleType:
     return module
 
 
-@pytest.fixture(params=["httpx2", "httpx"])
+@pytest.fixture(params=["httpcore2", "httpcore"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> type[HttpTransport]:
     """The transport, on either library."""
-    kind: type[HttpTransport] = on_httpx(tmp_path).HttpTransport if request.param == "httpx" else HttpTransport
+    kind: type[HttpTransport] = on_httpcore(tmp_path).HttpTransport if request.param == "httpcore" else HttpTransport
     return kind
 
 
@@ -252,36 +253,115 @@ async def test_closing_twice_is_fine() -> None:
     await transport.aclose()
 
 
+@asynccontextmanager
+async def patient_server() -> AsyncIterator[tuple[int, list[int]]]:
+    """A server that answers every request of a connection with 204; gives its port, and requests by connection."""
+    served: list[int] = []
+    writers: list[Writer] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: Writer) -> None:
+        writers.append(writer)
+        place = len(served)
+        served.append(0)
+        with suppress(OSError, asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                served[place] += 1
+                writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with listening:
+        yield listening.sockets[0].getsockname()[1], served
+    for writer in writers:
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+def pinned(host: str, port: int) -> PinnedCall:
+    """A call to a name that is at loopback."""
+    return PinnedCall(method="GET", url=f"http://{host}.test:{port}/", address="127.0.0.1", cut=100, seconds=5.0)
+
+
 async def test_connections_are_kept_and_bounded(make: type[HttpTransport]) -> None:
     """One origin asked twice keeps its connection; many origins have no more than the bound, and all are answered."""
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-    async with make(app) as transport:
+    async with patient_server() as (port, served), make() as transport:
         for _ in range(2):
-            await transport.send(Call(method="GET", url="http://one.test/"))
-        assert transport._made == 1
+            await transport.send(pinned("one", port))
+        assert served == [2]
         for number in range(100):
-            reply = await transport.send(Call(method="GET", url=f"http://host{number}.test/"))
-            assert reply.status == 204
+            assert (await transport.send(pinned(f"host{number}", port))).status == 204
         assert transport._made == 64
+    assert sum(served) == 102
+
+
+async def test_a_connection_that_the_server_closed_is_not_used_again(make: type[HttpTransport]) -> None:
+    """What was idle when the other side hung up would lose the next request, and leave a doubt about it."""
+    closed = asyncio.Event()
+
+    async def answer(_: bytes, writer: Writer) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        await writer.drain()
+        await closed.wait()
+
+    async with server(answer) as url, make() as transport:
+        assert (await transport.send(Call(method="POST", url=url))).status == 200
+        closed.set()
+        for _ in range(3):  # until the end of the connection has arrived here
+            await asyncio.sleep(0)
+        assert (await transport.send(Call(method="POST", url=url))).status == 200
+
+
+async def test_a_packed_reply_is_unpacked(make: type[HttpTransport]) -> None:
+    """A body that was sent by gzip, which we ask for, is what it was before."""
+    packed = gzip.compress(b'{"id": 1}')
+    seen: list[bytes] = []
+
+    async def answer(request: bytes, writer: Writer) -> None:
+        seen.append(request)
+        await says(OK + b"Content-Encoding: GZIP\r\nContent-Length: %d\r\n\r\n" % len(packed), packed)(request, writer)
+
+    async with server(answer) as url, make() as transport:
+        assert (await transport.send(Call(method="GET", url=url))).body == b'{"id": 1}'
+    assert b"accept-encoding: gzip\r\n" in seen[0].lower()
+
+
+async def test_a_small_reply_that_unpacks_to_a_large_one_is_not_unpacked(make: type[HttpTransport]) -> None:
+    """The bound is for what a body becomes."""
+    packed = gzip.compress(bytes(MAX_BODY + 1))
+    bomb = OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
+    async with server(says(bomb, packed)) as url, make() as transport:
+        with pytest.raises(OversizedReplyError):
+            await transport.send(Call(method="GET", url=url))
 
 
 async def test_the_proxy_of_the_environment_is_used(make: type[HttpTransport], monkeypatch: pytest.MonkeyPatch) -> None:
-    """`HTTP_PROXY` is asked instead, with or without a scheme, unless `NO_PROXY` names the host."""
+    """`HTTP_PROXY` is asked instead, with or without scheme and password, unless `NO_PROXY` names the host."""
     heads: list[bytes] = []
+    words: list[bytes] = []
 
     async def proxy(request: bytes, writer: Writer) -> None:
-        heads.append(request.split(b"\r\n")[0])
+        first, *fields = request.split(b"\r\n")
+        heads.append(first)
+        words.extend(field for field in fields if field.lower().startswith(b"proxy-authorization"))
         await says(OK + b"Content-Length: 2\r\n\r\n{}")(request, writer)
 
     async with server(proxy) as url:
         monkeypatch.setenv("no_proxy", "127.0.0.1")
-        monkeypatch.setenv("http_proxy", url.removeprefix("http://"))
+        for named in (url.removeprefix("http://"), url.replace("//", "//me:p%40ss@")):
+            monkeypatch.setenv("http_proxy", named)
+            async with make() as transport:
+                await transport.send(Call(method="GET", url="http://api.vendor.test/hooks"))
         async with make() as transport:
-            await transport.send(Call(method="GET", url="http://api.vendor.test/hooks"))
             with pytest.raises(TransportError, match="no connection"):
                 await transport.send(Call(method="GET", url="http://127.0.0.1:1/hooks"))
-    assert heads == [b"GET http://api.vendor.test/hooks HTTP/1.1"]
+    assert heads == [b"GET http://api.vendor.test/hooks HTTP/1.1"] * 2
+    assert words == [b"Proxy-Authorization: Basic bWU6cEBzcw=="]
+
+
+async def test_what_a_proxy_refuses_was_not_sent(make: type[HttpTransport], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tunnel that is not opened has carried nothing."""
+    async with server(says(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")) as url, make() as transport:
+        monkeypatch.setenv("https_proxy", url)
+        with pytest.raises(TransportError, match="no connection") as caught:
+            await transport.send(Call(method="POST", url="https://api.vendor.test/hooks"))
+    assert not caught.value.sent
