@@ -113,6 +113,8 @@ def relations_document(relations: Iterable[Relation]) -> list[Json]:
 
 def same(left: Json, right: Json) -> bool:
     """Whether two JSON values are equal; `true` is not `1`, and null is not absence."""
+    if isinstance(left, str) or isinstance(right, str):
+        return bool(left == right)
     return left is right or canonical_json(left) == canonical_json(right)
 
 

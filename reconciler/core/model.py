@@ -21,10 +21,12 @@ NOTHING: Mapping[str, Json] = MappingProxyType({})
 NOWHERE = Location("", 0, 0)
 """The place of what no file declares."""
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
 
 def canonical_json(value: Json) -> str:
     """The one spelling of a JSON value: keys sorted, no spaces, text as it is."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _CANONICAL.encode(value)
 
 
 class Secret:

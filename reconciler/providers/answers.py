@@ -70,6 +70,8 @@ class Context:
 
     def show(self, text: str) -> str:
         """A vendor's words, fit to stand in a message of ours."""
+        if not text:
+            return ""
         words = " ".join("".join(char if char.isprintable() else " " for char in self.redact(text)).split())
         return words if len(words) <= MAX_TEXT else f"{words[:MAX_TEXT]}..."
 

@@ -7,7 +7,7 @@ and variants that no shipped provider uses yet are reserved: their names are kno
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -109,9 +109,9 @@ class Definition(Block):
         """How missed deliveries of webhooks of one type are had, where the vendor keeps a log."""
         return self.types[type_name].recover or self.recover
 
-    def looked_up(self, template: Json) -> frozenset[str]:
-        """The lookups that a template needs values of."""
-        return frozenset(name.partition(".")[0] for name in placeholders(template)) & self.lookups.keys()
+    def looked_up(self, names: Iterable[str]) -> frozenset[str]:
+        """The lookups that placeholders of these names need values of."""
+        return frozenset(name.partition(".")[0] for name in names) & self.lookups.keys()
 
 
 def definition(values: Json) -> Definition:

@@ -66,8 +66,7 @@ def decode_events(
         held = search(path, row) if path else row
         if not isinstance(held, Mapping):
             return None if held is None else context.bad_answer(f"`{path}` holds no flags in the answer")
-        flags = {name: truth_of(held.get(name), name, context) for name in catalogue}
-        return _shared(frozenset(name for name, flag in flags.items() if flag))
+        return _shared(frozenset(name for name in catalogue if truth_of(held.get(name), name, context)))
     told = search(path, row)
     if block.encoder == "csv":
         told = [name.strip() for name in text_of(told, path, context).split(",") if name.strip()]

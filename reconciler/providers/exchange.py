@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 
 from reconciler.core.errors import RetryableError
@@ -40,7 +40,7 @@ class Exchange:
 
     def budget(self, credentials: Credentials) -> Budget | None:
         """What is left of the rate limit of these credentials, by the newest reply."""
-        return self._budgets.get(fingerprint(credentials))
+        return self._budgets.get(_account(credentials))
 
     async def send(self, call: Call, context: Context, credentials: Credentials) -> Reply:
         """The reply to a call, if it is a success."""
@@ -82,7 +82,7 @@ class Exchange:
             raise RetryableError(message, uncertain=error.sent and context.writes) from None
         except OversizedReplyError:
             context.bad_answer("the answer is larger than any list of webhooks")
-        self._budgets.note(fingerprint(credentials), reply)
+        self._budgets.note(_account(credentials), reply)
         return reply
 
 
@@ -90,6 +90,11 @@ def fingerprint(credentials: Credentials) -> str:
     """A digest of what calls are authorised with, and where they go: the same for the same secrets by another name."""
     fields = sorted((name, secret.reveal()) for name, secret in credentials.fields.items())
     return _digest([credentials.api_url, *fields])
+
+
+def _account(credentials: Credentials) -> Hashable:
+    """The same, for what is looked up at every call and stays in this process."""
+    return credentials.api_url, frozenset(credentials.fields.items())
 
 
 def _key(call: Call) -> str:

@@ -6,25 +6,16 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
-from urllib.parse import urlsplit
 
 from reconciler.core.deliveries import Rebuilt
 from reconciler.core.errors import ErrorKind, TerminalError
 from reconciler.core.model import Json, Observed, ProviderTraits, Secret, SecretOrigin
 from reconciler.core.ports import Answer, Budget, Credentials, Missed, Registration, ResponseCache, Target
-from reconciler.providers.answers import (
-    Context,
-    document_of,
-    identifier,
-    rows_of,
-    search,
-    text_of,
-    truth_of,
-)
+from reconciler.providers.answers import Context, document_of, rows_of, search, text_of
 from reconciler.providers.blocks.calls import Lookup, Step
-from reconciler.providers.blocks.resources import Identity, Option
+from reconciler.providers.blocks.resources import Identity
 from reconciler.providers.definition import Definition
-from reconciler.providers.encoding import CONTENT_TYPES, decode_events, encode_body, encode_events, sent_names
+from reconciler.providers.encoding import CONTENT_TYPES, encode_body, encode_events, sent_names
 from reconciler.providers.exchange import Exchange
 from reconciler.providers.leases import lease_end, told_end
 from reconciler.providers.lookups import Lookups
@@ -43,11 +34,9 @@ from reconciler.providers.rendering import (
     render_text,
 )
 from reconciler.providers.requests import Requests
+from reconciler.providers.rows import SLOT, Rows, remote_id
 from reconciler.providers.traits import provider_traits
 from reconciler.providers.transport import Call, Reply, Transport
-
-SLOT: Final = "slot"
-"""The remote id where a resource has room for one webhook, and the provider gives it none."""
 
 _MASKED: Final = re.compile(r"\*+")
 
@@ -107,6 +96,7 @@ class HttpProvider:
         if pagination is None:
             raise self._unsupported("list", target)
         pages = Pages(pagination, operation.context, operation.step)
+        reading = Rows(self._definition, self._identity(), target.type)
         call: Call | None = self._call(operation)
         # A list that grows while it is read shows an object on two pages; twice ours would read as one too many.
         objects: dict[str, Observed] = {}
@@ -114,8 +104,7 @@ class HttpProvider:
             reply = await self._page(call, operation)
             document = document_of(reply, operation.context)
             rows = rows_of(document, pagination.rows, operation.context)
-            found = [self._observed(row, target.type, operation.context) for row in rows]
-            objects |= {item.remote_id: item for item in found}
+            objects |= {item.remote_id: item for item in (reading.read(row, operation.context) for row in rows)}
             if operation.step.conditional:
                 await self._exchange.keep(call, operation.step, reply, rows)
             call = pages.next_call(call, reply, document)
@@ -128,9 +117,9 @@ class HttpProvider:
         if identity.id is None:
             return Answer(remote_id=identity.constant or SLOT)
         document = document_of(reply, operation.context)
-        remote_id = _remote_id(identity, document, operation.context)
         end = told_end(self._definition.lease_of(target.type), document, operation.context)
-        return Answer(remote_id=remote_id, secret=self._minted(document, operation.context), lease_expires_at=end)
+        told = remote_id(identity, document, operation.context)
+        return Answer(remote_id=told, secret=self._minted(document, operation.context), lease_expires_at=end)
 
     async def update(self, target: Target, remote_id: str, registration: Registration) -> Answer:
         return await self._extended("update", target, remote_id, registration)
@@ -215,9 +204,10 @@ class HttpProvider:
 
     async def _looked_up(self, operation: Operation) -> dict[str, str]:
         """The values of the lookups that the operation needs, with the same credentials."""
+        if not self._definition.lookups:
+            return {}
         kind, step, target = self._definition.types[operation.target.type], operation.step, operation.target
-        body = step.body.template if step.body else None
-        names = self._definition.looked_up([kind.path, step.path, step.query, step.headers, body])
+        names = self._definition.looked_up(step.placeholders | placeholders(kind.path))
 
         async def ask(lookup: Lookup, context: Context) -> Reply:
             call = self._requests.read(target.credentials, lookup.path, lookup.query, lookup.headers)
@@ -250,8 +240,7 @@ class HttpProvider:
     def _call(self, operation: Operation) -> Call:
         step, values = operation.step, operation.values
         body = step.body
-        templates = [step.path, step.query, step.headers, body.template if body else None]
-        if "id" in placeholders(templates) and not values.get("id"):
+        if "id" in step.placeholders and not values.get("id"):
             message = f"cannot {operation.context.task}: its id at the provider is empty, and nothing is called without"
             raise TerminalError(message, kind=ErrorKind.INVALID)
         try:
@@ -280,26 +269,6 @@ class HttpProvider:
 
     # Reading what came back
 
-    def _observed(self, row: Mapping[str, Json], type_name: str, context: Context) -> Observed:
-        identity, lifecycle = self._identity(), self._definition.lifecycle
-        remote_id = _remote_id(identity, row, context) if identity.id else SLOT
-        active = truth_of(search(lifecycle.active, row), lifecycle.active, context) if lifecycle.active else None
-        health = text_of(search(lifecycle.health, row), lifecycle.health, context) if lifecycle.health else ""
-        options = self._definition.options_of(type_name)
-        place = identity.url or ""
-        url = text_of(search(place, row), place, context)
-        if identity.slot and not url:
-            context.bad_answer(f"the slot is said to be taken, and the answer holds no URL at `{identity.url}`")
-        return Observed(
-            remote_id=remote_id,
-            url=url,
-            events=decode_events(self._definition.events, self._definition.events_of(type_name), row, context),
-            active=active,
-            options={name: _told(option, row) for name, option in options.items() if option.path},
-            health=context.show(health),
-            lease_expires_at=told_end(self._definition.lease_of(type_name), row, context),
-        )
-
     def _minted(self, document: Json, context: Context) -> Secret | None:
         """The secret that the provider made and tells this once."""
         path = self._definition.secret.path
@@ -318,25 +287,3 @@ class HttpProvider:
     def _unsupported(self, name: str, target: Target) -> TerminalError:
         message = f"cannot {_TASKS[name]} {self._definition.name}/{target.type}/{target.resource}"
         return TerminalError(f"{message}: {self._definition.title} has no such operation", kind=ErrorKind.UNSUPPORTED)
-
-
-def _remote_id(identity: Identity, document: Json, context: Context) -> str:
-    """The provider's id, in an answer or a row; of a URI its last segment."""
-    path = identity.id or ""
-    told = identifier(search(path, document), path, context)
-    if identity.form == "plain":
-        return told
-    try:
-        segment = urlsplit(told).path.rstrip("/").rpartition("/")[2]
-    except ValueError:
-        segment = ""
-    return segment or context.bad_answer(f"`{path}` is no URI with an id in the answer")
-
-
-def _told(option: Option, row: Mapping[str, Json]) -> Json:
-    """An option's value as a row tells it: null is the default, and a number is text where the option is text."""
-    value = search(option.path or "", row)
-    if value is None:
-        return option.default
-    number = isinstance(value, int) and not isinstance(value, bool)
-    return str(value) if number and option.option_schema.get("type") == "string" else value

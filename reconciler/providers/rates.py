@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -16,17 +16,14 @@ _LONGEST: Final = 15
 
 
 class Budgets:
-    """The newest word of the provider on what is left, by credentials; `now` gives UNIX seconds, if there is a clock.
-
-    Keys are digests of credentials, never a secret.
-    """
+    """The provider's newest word on what is left, by credentials; `now` gives UNIX seconds, if there is a clock."""
 
     def __init__(self, rate: Rate | None, now: Callable[[], float] | None) -> None:
         self._rate = rate
         self._now = now
-        self._told: dict[str, Budget] = {}
+        self._told: dict[Hashable, Budget] = {}
 
-    def note(self, key: str, reply: Reply) -> None:
+    def note(self, key: Hashable, reply: Reply) -> None:
         """Remember what a reply tells; one that tells nothing changes nothing."""
         rate = self._rate
         if rate is None or (remaining := number(reply.headers.get(rate.remaining.lower(), ""))) is None:
@@ -39,7 +36,7 @@ class Budgets:
         whole = None if limit is None else int(limit)
         self._told[key] = Budget(remaining=int(remaining), resets_at=now + left, limit=whole)
 
-    def get(self, key: str) -> Budget | None:
+    def get(self, key: Hashable) -> Budget | None:
         """What is left; None where nothing was told, or its time has passed."""
         told = self._told.get(key)
         return None if told and self._now and told.resets_at <= self._now() else told

@@ -12,7 +12,8 @@ from reconciler.core.errors import ErrorKind, ProviderError, TerminalError
 from reconciler.core.model import Observed, Secret
 from reconciler.core.ports import Registration, Target
 from reconciler.providers.client import HttpTransport
-from reconciler.providers.http import SLOT, HttpProvider
+from reconciler.providers.http import HttpProvider
+from reconciler.providers.rows import SLOT
 from reconciler.providers.transport import Call, Reply, Transport
 from reconciler.testing.sandbox import ROOTS, SandboxConfig, create_sandbox
 from tests.providers.support import SECRET, credentials, registration, shipped, target

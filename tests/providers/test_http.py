@@ -13,7 +13,8 @@ from reconciler.core.errors import ErrorKind, TerminalError
 from reconciler.core.model import NOTHING, Observed, Secret, SecretOrigin
 from reconciler.core.ports import Answer, Provider, Target
 from reconciler.providers.definition import definition
-from reconciler.providers.http import SLOT, HttpProvider
+from reconciler.providers.http import HttpProvider
+from reconciler.providers.rows import SLOT
 from reconciler.providers.transport import Call
 from tests.providers.support import (
     NAMES,

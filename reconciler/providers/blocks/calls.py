@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
@@ -18,6 +19,7 @@ from reconciler.providers.blocks.base import (
     TemplateValue,
     reserving,
 )
+from reconciler.providers.rendering import placeholders
 
 Url = Annotated[str, StringConstraints(pattern=r"^https://[^/?#@\s]+(/[^?#\s]*[^/?#\s])?$")]
 Host = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?$")]
@@ -108,6 +110,11 @@ class Step(Block):
     expect: Items[Status] = ()
     conditional: bool = False
     source: Source | None = None
+
+    @cached_property
+    def placeholders(self) -> frozenset[str]:
+        """The names of all placeholders that are filled at a call."""
+        return placeholders([self.path, self.query, self.headers, self.body.template if self.body else None])
 
     @model_validator(mode="after")
     def _changes_nothing(self) -> Step:
