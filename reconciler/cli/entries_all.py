@@ -6,7 +6,7 @@ costs more than to parse a command line.
 
 from __future__ import annotations
 
-from reconciler.cli import flags, flags_history, flags_ingress, flags_review, flags_state, project_flags
+from reconciler.cli import flags_history, flags_ingress, flags_review, flags_state, flags_verbs, project_flags
 from reconciler.cli.entries import Entry, Family, Group
 from reconciler.cli.entries_adoption import ADOPTION_VERBS
 from reconciler.cli.entries_deliveries import DELIVERIES, SEND
@@ -17,37 +17,37 @@ from reconciler.cli.entries_state import STATE_VERBS
 _VERBS = (
     Entry(
         name="validate",
-        flags=flags.ValidateFlags,
+        flags=flags_verbs.ValidateFlags,
         help="Check every file, offline; all problems at once.",
         example="reconcile validate -C deploy/webhooks",
     ),
     Entry(
         name="status",
-        flags=flags.StatusFlags,
+        flags=flags_verbs.StatusFlags,
         help="Health of what is recorded, and what is pending.",
         example="reconcile status --detailed-exitcode",
     ),
     Entry(
         name="show",
-        flags=flags.ShowFlags,
+        flags=flags_verbs.ShowFlags,
         help="Show one webhook in full.",
         example="reconcile show github/repo/acme/api@acme-github",
     ),
     Entry(
         name="urls",
-        flags=flags.UrlsFlags,
+        flags=flags_verbs.UrlsFlags,
         help="List manual webhooks with the URL to paste.",
         example="reconcile urls --show-secrets",
     ),
     Entry(
         name="schema",
-        flags=flags.SchemaFlags,
+        flags=flags_verbs.SchemaFlags,
         help="Print a JSON Schema, for editors and checks.",
         example="reconcile schema manifest > manifest.schema.json",
     ),
     Entry(
         name="ping",
-        flags=flags.PingFlags,
+        flags=flags_verbs.PingFlags,
         help="Have the provider send a test delivery.",
         example="reconcile ping github/repo/acme/api@acme-github",
     ),
@@ -65,7 +65,7 @@ _VERBS = (
     ),
     Entry(
         name="daemon",
-        flags=flags.DaemonFlags,
+        flags=flags_verbs.DaemonFlags,
         help="Run the pass again and again, until a signal ends it.",
         example="reconcile daemon --interval 300 --log-format json",
     ),
@@ -138,13 +138,13 @@ _ORPHANS_RESOLVE = Entry(
 _SANDBOX_VERBS = (
     Entry(
         name="fire",
-        flags=flags.FireFlags,
+        flags=flags_verbs.FireFlags,
         help="Have the sandbox send signed deliveries of an event.",
         example="reconcile sandbox fire github push --resource acme/api",
     ),
     Entry(
         name="requests",
-        flags=flags.RequestsFlags,
+        flags=flags_verbs.RequestsFlags,
         help="List the requests that the sandbox was sent.",
         example="reconcile sandbox requests --provider github",
     ),
@@ -159,14 +159,14 @@ _PROVIDERS = Entry(
 
 _ORPHANS = Entry(
     name="orphans",
-    flags=flags.OrphansFlags,
+    flags=flags_verbs.OrphansFlags,
     help="List what was left at providers and could not be removed. With all that is known of it.",
     example="reconcile orphans --format json",
 )
 
 _SANDBOX = Entry(
     name="sandbox",
-    flags=flags.SandboxFlags,
+    flags=flags_verbs.SandboxFlags,
     help="Serve loopback stand-ins of the providers.",
     example="reconcile sandbox --port 8787",
 )

@@ -10,7 +10,8 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from reconciler.cli.flags import Address, CommonFlags, FormatFlags, LockTimeout, ReviewFlags, Target
+from reconciler.cli.flags import CommonFlags, FormatFlags, LockTimeout, ReviewFlags, Target
+from reconciler.cli.flags_verbs import Address
 
 
 @dataclass(frozen=True, kw_only=True)

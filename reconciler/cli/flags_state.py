@@ -11,7 +11,8 @@ from typing import Annotated, ClassVar
 import typer
 
 from reconciler.cli.completing import addresses as known_addresses
-from reconciler.cli.flags import Address, CommonFlags, FormatFlags, LockTimeout, Target
+from reconciler.cli.flags import CommonFlags, FormatFlags, LockTimeout, Target
+from reconciler.cli.flags_verbs import Address
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 AllowProtected = Annotated[

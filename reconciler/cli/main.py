@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import traceback
@@ -10,7 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
-from reconciler.cli import exits, lazy
+from reconciler.cli import exits, garbage, lazy
 from reconciler.cli.app import PROGRAM, parse
 from reconciler.cli.exits import MEANINGS, ExitCode
 from reconciler.cli.flags import CommonFlags, PlanFlags, ReviewFormat
@@ -19,13 +18,10 @@ from reconciler.cli.usage import usage_text
 from reconciler.core.errors import ConfigError, ReconcilerError
 from reconciler.core.plan import problem_document
 
-_GARBAGE = (100_000, 20, 100)
-
 
 def main() -> None:
     """Run the command with the process's own arguments, and exit."""
-    # A pass makes many objects that stay. Looking through them for garbage again and again would take a third of it.
-    gc.set_threshold(*_GARBAGE)
+    garbage.seldom()
     streams = Streams(stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr, environment=os.environ, now=lazy.now)
     try:
         code = run(sys.argv[1:], streams)
@@ -34,8 +30,7 @@ def main() -> None:
         # Whoever read stdout has gone; Python must not complain about it once more when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.ERROR
-    # Nor is it worth a look at the end: the process is about to give back everything at once.
-    gc.freeze()
+    garbage.no_more()
     sys.exit(int(code))
 
 

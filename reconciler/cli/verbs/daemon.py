@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from reconciler.cli import garbage
 from reconciler.cli.exits import ExitCode
-from reconciler.cli.flags import DaemonFlags
+from reconciler.cli.flags_verbs import DaemonFlags
 from reconciler.cli.output import Output
 from reconciler.cli.running import carry_out, inputs_of
 from reconciler.cli.showing import warn_of_orphans
@@ -40,6 +41,7 @@ def run(flags: DaemonFlags, output: Output) -> ExitCode:
         await repeat(keeper.turn, flags.interval, drain.wait, clock, output)
         return ExitCode.DONE
 
+    garbage.steadily()
     return carry_out(keep, output)
 
 

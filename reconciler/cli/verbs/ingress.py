@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
+from reconciler.cli import garbage
 from reconciler.cli.exits import ExitCode
 from reconciler.cli.flags_ingress import IngressFlags
 from reconciler.cli.output import Output
@@ -42,6 +43,7 @@ def run(flags: IngressFlags, output: Output) -> ExitCode:
             ingress.drain()
         return ExitCode.DONE
 
+    garbage.steadily()
     return carry_out(serve, output, fast_loop)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from reconciler.cli.exits import ExitCode
-from reconciler.cli.flags import Format, PingFlags
+from reconciler.cli.flags import Format
+from reconciler.cli.flags_verbs import PingFlags
 from reconciler.cli.output import Output
 from reconciler.cli.running import inputs_of, look_up
 from reconciler.core.errors import ProviderError, ReconcilerError

@@ -6,7 +6,7 @@ import asyncio
 
 from reconciler.cli import exits
 from reconciler.cli.exits import ExitCode
-from reconciler.cli.flags import SandboxFlags
+from reconciler.cli.flags_verbs import SandboxFlags
 from reconciler.cli.output import Output
 from reconciler.testing.sandbox import SandboxConfig
 from reconciler.testing.serving import serve_sandbox

@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import asdict
 
 from reconciler.cli.exits import ExitCode
-from reconciler.cli.flags import FireFlags, Format
+from reconciler.cli.flags import Format
+from reconciler.cli.flags_verbs import FireFlags
 from reconciler.cli.output import Output
 from reconciler.render.painter import columns, counted
 from reconciler.testing.firing import FireResult, fire

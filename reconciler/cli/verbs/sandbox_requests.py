@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from reconciler.cli.exits import ExitCode
-from reconciler.cli.flags import Format, RequestsFlags
+from reconciler.cli.flags import Format
+from reconciler.cli.flags_verbs import RequestsFlags
 from reconciler.cli.output import Output
 from reconciler.render.painter import columns, counted
 from reconciler.testing.firing import requests

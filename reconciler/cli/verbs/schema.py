@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from reconciler.cli.exits import ExitCode
-from reconciler.cli.flags import SchemaFlags, SchemaName
+from reconciler.cli.flags_verbs import SchemaFlags, SchemaName
 from reconciler.cli.inputs import inputs_of
 from reconciler.cli.output import Output
 from reconciler.core.errors import ConfigError

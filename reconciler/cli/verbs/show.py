@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from reconciler.cli.exits import ExitCode
-from reconciler.cli.flags import Format, ShowFlags
+from reconciler.cli.flags import Format
+from reconciler.cli.flags_verbs import ShowFlags
 from reconciler.cli.inputs import inputs_of
 from reconciler.cli.output import Output
 from reconciler.render.listings import webhook_json, webhook_text

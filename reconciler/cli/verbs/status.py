@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from reconciler.cli.exits import ExitCode
-from reconciler.cli.flags import Format, StatusFlags
+from reconciler.cli.flags import Format
+from reconciler.cli.flags_verbs import StatusFlags
 from reconciler.cli.output import Output
 from reconciler.cli.running import inputs_of, look_up
 from reconciler.core.plan import PlanOptions

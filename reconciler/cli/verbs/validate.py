@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from reconciler.cli.exits import ExitCode
-from reconciler.cli.flags import Format, ValidateFlags
+from reconciler.cli.flags import Format
+from reconciler.cli.flags_verbs import ValidateFlags
 from reconciler.cli.inputs import inputs_of
 from reconciler.cli.output import Output
 from reconciler.core.errors import ConfigError
