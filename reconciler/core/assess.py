@@ -196,10 +196,13 @@ def _registered(draft: Step, wished: tuple[Change, ...], view: View) -> Step | N
     changes = needed(draft.desired, url, wished, best, view.traits.events)
     if _secret_unsure(best, draft.recorded, view):
         changes = _with_secret(changes)
+    surplus = tuple(item.remote_id for item in mine if item is not best)
+    if not (changes or surplus or view.traits.renew_before):
+        return None  # as most are, so nothing is made for them
     draft = replace(
         draft,
         remote_ids=(best.remote_id,),
-        surplus=tuple(item.remote_id for item in mine if item is not best),
+        surplus=surplus,
         lease_expires_at=best.lease_expires_at,
     )
     return _update(draft, wished, changes, view) or _renewal(draft, best.lease_expires_at, view)

@@ -1,10 +1,14 @@
-"""Data that travels with the package: `providers.d` and `schemas`."""
+"""What travels with the package: `providers.d`, `schemas`, and its version."""
 
 from __future__ import annotations
 
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 from reconciler.core.errors import ReconcilerError
+
+DISTRIBUTION = "webhook-reconciler"
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -29,3 +33,9 @@ def providers_folder() -> Path:
 def schemas_folder() -> Path:
     """Where the JSON Schemas are."""
     return packaged("schemas")
+
+
+@cache
+def program_version() -> str:
+    """The version of this program, as it is installed; read once, for it stands at the head of a long text."""
+    return version(DISTRIBUTION)

@@ -10,7 +10,6 @@ import asyncio
 import ssl
 import zlib
 from collections.abc import Mapping
-from importlib.metadata import version
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -18,6 +17,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpcore2 as httpcore
 
+from reconciler.documents.packaged import DISTRIBUTION, program_version
 from reconciler.providers.destination import Destination, destination_of
 from reconciler.providers.in_process import AsgiApp, answered
 from reconciler.providers.transport import (
@@ -39,7 +39,6 @@ CONNECTIONS: Final = 64
 IDLE: Final = 5.0
 """Seconds after which a connection that nobody used is not trusted to be there."""
 
-_DISTRIBUTION: Final = "webhook-reconciler"
 _HEADERS: Final[Mapping[str, str]] = {"Accept": "*/*", "Accept-Encoding": "gzip"}
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _GZIP: Final = 16 + zlib.MAX_WBITS
@@ -103,7 +102,7 @@ class HttpTransport:
             raise TransportError(_reason(error), sent=True) from None
 
     async def _send(self, call: Call) -> Reply:
-        self._headers = self._headers or {**_HEADERS, "User-Agent": f"webhook-reconciler/{version(_DISTRIBUTION)}"}
+        self._headers = self._headers or {**_HEADERS, "User-Agent": f"{DISTRIBUTION}/{program_version()}"}
         headers = self._headers | dict(call.headers)
         if self._app:
             async with asyncio.timeout(WHOLE):

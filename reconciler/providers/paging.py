@@ -116,6 +116,8 @@ def next_link(header: str) -> str | None:
 
 def with_query(url: str, parameters: Mapping[str, str]) -> str:
     """The URL with query parameters set, replacing those of the same name."""
+    if "?" not in url and "#" not in url:
+        return f"{url}?{urlencode(parameters)}"
     parts = urlsplit(url)
     kept = [pair for pair in parts.query.split("&") if pair and pair.partition("=")[0] not in parameters]
     return parts._replace(query="&".join([*kept, urlencode(parameters)])).geturl()

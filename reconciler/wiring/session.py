@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.model import Desired, Secret
 from reconciler.core.ports import Clock, Entropy, Progress, Provider, ResponseCache
+from reconciler.documents.packaged import program_version
 from reconciler.engine.context import Ports, Scope, Secrets
 from reconciler.engine.reconciler import Reconciler, require_base_url
 from reconciler.manifests.project import Project
@@ -29,7 +30,6 @@ from reconciler.wiring.announcing import announce_records
 from reconciler.wiring.binding import origin_of
 from reconciler.wiring.loading import Loaded
 from reconciler.wiring.progress import worded
-from reconciler.wiring.versions import tool_version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ async def _session(
             default_user=project.default_user,
             limits=project.limits,
             commit=origin.commit,
-            tool_version=tool_version(),
+            tool_version=program_version(),
             lock_timeout=lock_timeout,
         )
         async with HttpTransport() as transport:

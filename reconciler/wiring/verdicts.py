@@ -19,6 +19,7 @@ from typing import Any
 from reconciler.core.errors import ConfigError
 from reconciler.core.model import Secret, canonical_json
 from reconciler.core.plan import Plan, PlanOptions
+from reconciler.documents.packaged import program_version
 from reconciler.manifests.gather import digest_of_files
 from reconciler.manifests.project import DEFAULT_FILE, Project, load_project
 from reconciler.settings.environment import read_settings
@@ -28,7 +29,7 @@ from reconciler.store.stamps import Stamp, Standing, stamp_of, standing_of
 from reconciler.wiring.binding import Origin, origin_of
 from reconciler.wiring.cache_folder import cache_folder, is_ours, made, read_own, tidy, write_own
 from reconciler.wiring.inputs import Inputs
-from reconciler.wiring.versions import digest_of_definitions, digest_of_program, tool_version
+from reconciler.wiring.versions import digest_of_definitions, digest_of_program
 
 _PATTERN = "verdict-*.json"
 _KEPT = 16
@@ -182,7 +183,7 @@ def _plan(project: Project, options: PlanOptions, origin: Origin, counts: Mappin
         base_url=project.base_url or "",
         default_user=project.default_user,
         options=options,
-        tool_version=tool_version(),
+        tool_version=program_version(),
         commit=origin.commit,
         **counts,
     )

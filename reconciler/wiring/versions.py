@@ -6,28 +6,20 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 from reconciler.core.errors import Problem
 from reconciler.core.model import canonical_json
-from reconciler.documents.packaged import providers_folder
+from reconciler.documents.packaged import program_version, providers_folder
 from reconciler.documents.reading import read
 
-DISTRIBUTION = "webhook-reconciler"
-
 _PACKAGE = Path(__file__).resolve().parent.parent
-
-
-def tool_version() -> str:
-    """The version of this program, as it is installed."""
-    return version(DISTRIBUTION)
 
 
 def digest_of_program(package: Path = _PACKAGE) -> str:
     """Differs between versions of this program and of Python, and after every edit of an installation from source."""
     files = sorted(_modules(str(package)))
-    return _digest([tool_version(), sys.version, files])
+    return _digest([program_version(), sys.version, files])
 
 
 def digest_of_definitions(own: Iterable[Path], builtin: Path | None = None) -> str:
