@@ -7,22 +7,20 @@ message.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, NoReturn
 from urllib.parse import quote, urlsplit
 
-import jmespath
 from jmespath.exceptions import JMESPathError
-from jmespath.visitor import TreeInterpreter
 
 from reconciler.core.errors import ErrorKind, ProviderError, RetryableError, TerminalError
 from reconciler.core.model import Json
 from reconciler.providers.blocks.calls import LATER, ErrorRule, Errors
 from reconciler.providers.blocks.resources import Permission, Rate
+from reconciler.providers.expressions import Expression, compiled
 from reconciler.providers.rates import http_date, number, reset_in
 from reconciler.providers.transport import Reply
 
@@ -40,7 +38,6 @@ _KINDS: Final[Mapping[int, ErrorKind]] = {
 }
 """What every HTTP API means by these (RFC 9110), where a definition says nothing else."""
 
-_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _RETRYABLE: Final = frozenset({408, 425})
 _THROTTLED: Final = 429
 
@@ -82,26 +79,15 @@ class Context:
 
 def search(path: str, document: Json) -> Json:
     """What is at a JMESPath; None where nothing is, or where the document is of another shape."""
-    keys, expression = _compiled(path)
-    if expression is None:
-        for key in keys:
-            document = document.get(key) if isinstance(document, dict) else None
-        return document
     try:
-        return expression(document)
-    except JMESPathError:
+        return _expression(path)(document)
+    except (JMESPathError, TypeError):  # the library lets Python's own complaint through where a text is less than 1
         return None
 
 
 @lru_cache(maxsize=1000)
-def _compiled(path: str) -> tuple[tuple[str, ...], Callable[[Json], Json] | None]:
-    """The keys of a plain path, which most are, and walking them is far quicker; else the compiled expression."""
-    if path == "@":
-        return (), None
-    if _PLAIN.fullmatch(path):
-        return tuple(path.split(".")), None
-    # One interpreter for all searches: `search` makes one each time, which holds itself and waits to be collected.
-    return (), partial(TreeInterpreter().visit, jmespath.compile(path).parsed)
+def _expression(path: str) -> Expression:
+    return compiled(path)
 
 
 def check(reply: Reply, context: Context) -> None:

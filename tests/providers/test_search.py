@@ -33,3 +33,4 @@ def test_every_path_finds_what_jmespath_finds(path: str) -> None:
 def test_a_function_of_a_wrong_type_finds_nothing() -> None:
     """A document of another shape is no error."""
     assert search("contains(a, 'x')", {"a": 7}) is None
+    assert search("a > `1`", {"a": "text"}) is None
