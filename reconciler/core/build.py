@@ -264,14 +264,22 @@ def _undefined(item: Pair) -> Step:
 
 
 def _list_problems(situation: Situation, held: Mapping[Group, Sequence[str]]) -> Iterable[Problem]:
+    left = Counter(orphan.group for orphan in situation.orphans if _looked_for(orphan, situation))
     for group, observation in sorted(situation.observed.items()):
-        if isinstance(observation, ListFailed) and group in held:
-            number = len(held[group])
+        if isinstance(observation, ListFailed) and (group in held or group in left):
+            number = len(held.get(group, ()))
+            frozen = f"{number} webhook{'s are' if number != 1 else ' is'} left alone in this pass"
+            unseen = f"whether {left[group]} orphan{'s are' if left[group] != 1 else ' is'} gone cannot be seen"
             yield Problem(
                 "list_failed",
                 f"{group.provider}/{group.type}/{group.resource}@{group.credentials}: {observation.reason}",
-                hint=f"{number} webhook{'s are' if number != 1 else ' is'} left alone in this pass",
+                hint=frozen if number else f"{unseen}; `reconcile orphans` shows what was left there",
             )
+
+
+def _looked_for(orphan: Orphan, situation: Situation) -> bool:
+    targets = situation.options.targets
+    return not targets or any(matches(target, (orphan.address,)) for target in targets)
 
 
 def _target_problems(situation: Situation, pairs: Iterable[Pair]) -> Iterable[Problem]:

@@ -14,6 +14,7 @@ from reconciler.core.ports import Credentials, Target
 from reconciler.engine.calling import Retrying
 from reconciler.engine.context import Ports, Scope, Stop
 from reconciler.engine.pacing import Gates, spread
+from reconciler.engine.permissions import why_refused
 
 Groups = Mapping[Group, str]
 """Groups to list, with the resource as it is written."""
@@ -138,7 +139,8 @@ async def _list(group: Group, resource: str, ports: Ports, way: _Way) -> Observa
     try:
         objects = await retrying.repeat(lambda: provider.list(target))
     except ProviderError as error:
-        ports.progress("list_failed", group=group, reason=str(error))
-        return ListFailed(str(error))
+        reason = f"{error}{await why_refused(error, provider, target, gate.place(way.stop))}"
+        ports.progress("list_failed", group=group, reason=reason)
+        return ListFailed(reason)
     ports.progress("listed", group=group, number=len(objects))
     return Listing(tuple(objects))

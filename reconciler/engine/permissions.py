@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from reconciler.core.errors import ProviderError
+from reconciler.core.errors import ErrorKind, ProviderError, TerminalError
 from reconciler.core.model import Desired, Recorded
 from reconciler.core.plan import Action, Plan, Refusal, Step
+from reconciler.core.ports import Provider, Target
 from reconciler.engine.context import Ports, Stop
-from reconciler.engine.pacing import Gates
+from reconciler.engine.pacing import Gates, Place
 from reconciler.engine.unit import target_of
+
+_HIDING = frozenset({ErrorKind.FORBIDDEN, ErrorKind.NOT_FOUND})
+
+_WAY_OUT = "give the token that permission, or refer to one that has it"
 
 
 async def missing_permissions(plan: Plan, ports: Ports, gates: Gates, stop: Stop) -> tuple[Refusal, ...]:
@@ -30,7 +35,7 @@ async def missing_permissions(plan: Plan, ports: Ports, gates: Gates, stop: Stop
     return tuple(
         Refusal(
             guard="permission",
-            message=f"the credentials {credentials} lack a permission that {provider} asks for: {lacks}",
+            message=_sentence(provider, credentials, lacks),
             flag="",
             addresses=frozenset(plan.address(step) for step in steps[provider, credentials, kind]),
             actions=frozenset(Action),
@@ -38,6 +43,28 @@ async def missing_permissions(plan: Plan, ports: Ports, gates: Gates, stop: Stop
         for (provider, credentials, kind), lacks in zip(places, missing, strict=True)
         if lacks
     )
+
+
+async def why_refused(error: ProviderError, provider: Provider, target: Target, place: Place) -> str:
+    """What a refused look may come from, to be added to its message; empty where there is nothing to say.
+
+    Vendors hide what a credential may not see: to one without the permission, what exists is not found.
+    """
+    if not isinstance(error, TerminalError) or error.kind not in _HIDING:
+        return ""
+    try:
+        async with place:
+            lacks = await provider.missing_permission(target)
+    except ProviderError:
+        lacks = ""
+    if lacks:
+        return f": {_sentence(provider.traits.name, target.credentials.name, lacks)}; {_WAY_OUT}"
+    hidden = f": it does not exist, or the credentials {target.credentials.name} may not see it"
+    return hidden if error.kind is ErrorKind.NOT_FOUND else ""
+
+
+def _sentence(provider: str, credentials: str, lacks: str) -> str:
+    return f"the credentials {credentials} lack a permission that {provider} asks for: {lacks}"
 
 
 async def _missing(source: Desired | Recorded, ports: Ports, gates: Gates, stop: Stop) -> str:

@@ -326,6 +326,28 @@ def test_a_failed_list_freezes_its_webhooks_and_no_others() -> None:
     assert "2 webhooks are left alone" in problem.hint
 
 
+def test_a_failed_list_counts_also_where_only_orphans_are_looked_for() -> None:
+    """Whether they are gone is not known: that is a problem of the plan, unless it is about something else."""
+    left = Orphan(
+        id="left",
+        webhook_id=webhook_id(3),
+        address="acme/repo/acme/api@main",
+        group=WISH.key.group,
+        remote_id="r3",
+        url="",
+        reason="refused",
+        created_at=0.0,
+    )
+    seen: dict[Any, Observation] = {WISH.key.group: ListFailed("404 not found")}
+    (problem,) = plan([], seen=seen, orphans=(left,)).problems
+    assert (problem.code, "404 not found" in problem.message) == ("list_failed", True)
+    assert "1 orphan is gone cannot be seen" in problem.hint
+    assert "2 orphans are gone" in plan([], seen=seen, orphans=(left, left)).problems[0].hint
+    other = wishes(trigger(resource="acme/web"))
+    elsewhere = PlanOptions(targets=("*web*",))
+    assert plan(other, seen=seen, orphans=(left,), options=elsewhere).problems == ()
+
+
 def test_an_object_of_ours_that_no_record_explains_blocks_a_create() -> None:
     """A lost store is not "nothing exists": nothing is made beside."""
     lost = observed(recorded(WISH, 7))

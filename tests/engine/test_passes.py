@@ -319,6 +319,41 @@ async def test_a_failed_list_freezes_its_resource_and_the_rest_goes_on() -> None
     assert len(world.provider("once").everything()) == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "lacking", "told"),
+    [
+        (ErrorKind.NOT_FOUND, "admin:repo_hook", "main lack a permission that acme asks for: admin:repo_hook; give"),
+        (ErrorKind.FORBIDDEN, "admin:repo_hook", "main lack a permission that acme asks for: admin:repo_hook; give"),
+        (ErrorKind.NOT_FOUND, "", "no such thing: it does not exist, or the credentials main may not see it"),
+        (ErrorKind.FORBIDDEN, "", "no such thing"),
+        (ErrorKind.AUTH, "admin:repo_hook", "no such thing"),
+    ],
+)
+async def test_a_refused_list_says_which_permission_is_missing(kind: ErrorKind, lacking: str, told: str) -> None:
+    """Where the provider tells it; else, of what is not found, that it may be hidden."""
+    world = World()
+    world.provider().lacking["main"] = lacking
+    world.provider().before = fail("list", TerminalError("no such thing", kind=kind))
+    (problem,) = (await world.plan(trigger())).problems
+    assert told in problem.message
+    assert problem.message.endswith(told) or lacking
+
+
+async def test_what_a_refused_list_comes_from_may_stay_unknown() -> None:
+    """The question about permissions failed as well: the list's own words stand."""
+    world = World()
+    refused = fail("list", TerminalError("no such thing", kind=ErrorKind.FORBIDDEN))
+    limited = fail("missing_permission", RetryableError("too many", throttled=True))
+
+    def fault(verb: str, target: Target) -> None:
+        refused(verb, target)
+        limited(verb, target)
+
+    world.provider().before = fault
+    (problem,) = (await world.plan(trigger())).problems
+    assert problem.message.endswith("no such thing")
+
+
 async def test_unresolved_credentials_freeze_and_undeclared_ones_leave_orphans() -> None:
     """A missing environment variable may be there tomorrow; credentials that left the project file are gone."""
     world = World()
