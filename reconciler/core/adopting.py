@@ -194,6 +194,7 @@ def _changes(desired: Desired, record: Recorded, best: Observed, view: View) -> 
     changes = [
         Change(field, seen, aim)
         for field, seen, aim in differences(url, desired.events, desired.options, best, view.traits.events)
+        if field != "secret"
     ]
     changes.append(Change("triggers", None, relations_document(desired.relations)))
     if desired.secret:

@@ -84,8 +84,8 @@ def differences(
 ) -> list[tuple[str, Json, Json]]:
     """The fields in which an object is not as it should be, sorted: their name, what is seen, and what is aimed at.
 
-    A field that the provider does not tell is no difference. Events compare as sets, the vendor's wildcard normalised.
-    A URL that is not of our shape is given as it may be shown.
+    A field that the provider does not tell is no difference; of a secret it tells at most that there is none. Events
+    compare as sets, the vendor's wildcard normalised. A URL that is not of our shape is given as it may be shown.
     """
     seen: dict[str, Json] = {"url": observed.url}
     if observed.events is not None:
@@ -99,6 +99,8 @@ def differences(
         found = [(field, shown_url(observed.url) if field == "url" else value, aim) for field, value, aim in found]
     if observed.active is False:
         found.append(("active", observed.health or False, True))
+    if observed.has_secret is False:
+        found.append(("secret", None, "set"))
     return sorted(found, key=lambda item: item[0])
 
 

@@ -216,7 +216,10 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """One object as the provider lists it now. `None` means that the provider does not tell."""
+    """One object as the provider lists it now. `None` means that the provider does not tell.
+
+    `has_secret` tells whether any secret is set there; which one, no provider shows.
+    """
 
     remote_id: str
     url: str
@@ -225,6 +228,7 @@ class Observed:
     options: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
     health: str = ""
     lease_expires_at: float | None = None
+    has_secret: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

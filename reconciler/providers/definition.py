@@ -310,6 +310,11 @@ def _proof(candidate: Definition) -> Iterator[Refusal]:
         yield Refusal(("verify",), "`verify: none` and `secret: {origin: none}` belong together")
     if (origin is SecretOrigin.RESPONSE) != (candidate.secret.path is not None):
         yield Refusal(("secret",), "`path` tells where the answer holds the secret: it belongs to `origin: response`")
+    if shown := candidate.secret.shown:
+        if origin is not SecretOrigin.CALLER:
+            yield Refusal(("secret", "shown"), "a secret that is missing is set again: that takes `origin: caller`")
+        if (shown.flag is None) == (shown.mask is None):
+            yield Refusal(("secret", "shown"), "give one of `flag` and `mask`")
     if verify != "none":
         for path, problem in proof_problems(verify):
             yield Refusal(("verify", *path), problem)

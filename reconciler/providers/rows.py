@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from reconciler.core.model import Json, Observed
 from reconciler.providers.answers import Context, identifier, search, text_of, truth_of
+from reconciler.providers.blocks.deliveries import SecretShown
 from reconciler.providers.blocks.resources import Identity, Option
 from reconciler.providers.definition import Definition
 from reconciler.providers.encoding import decode_events
@@ -24,6 +25,7 @@ class Rows:
         self._identity = identity
         self._lifecycle = definition.lifecycle
         self._lease = definition.lease_of(type_name)
+        self._shown = definition.secret.shown
         self._events = definition.events
         self._names = tuple(definition.events_of(type_name))
         self._options = {name: option for name, option in definition.options_of(type_name).items() if option.path}
@@ -43,6 +45,7 @@ class Rows:
             options={name: _told(option, row) for name, option in self._options.items()},
             health=context.show(text_of(search(health, row), health, context)) if health else "",
             lease_expires_at=told_end(self._lease, row, context),
+            has_secret=_has_secret(self._shown, row, context),
         )
 
 
@@ -57,6 +60,15 @@ def remote_id(identity: Identity, document: Json, context: Context) -> str:
     except ValueError:
         segment = ""
     return segment or context.bad_answer(f"`{path}` is no URI with an id in the answer")
+
+
+def _has_secret(shown: SecretShown | None, row: Mapping[str, Json], context: Context) -> bool | None:
+    """Whether a secret is set there. A flag that is missing says nothing; a mask that is missing, that none is set."""
+    if shown is None:
+        return None
+    if shown.flag:
+        return truth_of(search(shown.flag, row), shown.flag, context)
+    return bool(search(shown.mask or "", row))
 
 
 def _told(option: Option, row: Mapping[str, Json]) -> Json:

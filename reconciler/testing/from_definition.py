@@ -163,6 +163,8 @@ class DefinitionStandIn:
             _make_true(row, lifecycle.active)
         if lease := definition.lease_of(self.type_name):
             _put(row, lease.expires, values.get("lease_end"))
+        if shown := definition.secret.shown:
+            _put(row, shown.flag or shown.mask or "", True if shown.flag else "********")
         if identity and identity.url:
             _put(row, identity.url, values.get("url"))
         if identity and identity.id:

@@ -197,6 +197,15 @@ def test_a_repair_by_replacement_is_still_a_repair() -> None:
     assert (step.action, step.reason) == (Action.REPLACE, Reason.DISABLED_AT_PROVIDER)
 
 
+def test_a_secret_that_was_removed_there_is_set_again() -> None:
+    """What its deliveries prove is nothing then: an update sends the recorded secret, or a replacement a new one."""
+    seen = listings((RECORD, observed(RECORD, has_secret=False)))
+    step = only(plan([WISH], [RECORD], seen))
+    assert (step.action, step.reason, step.changes) == (Action.UPDATE, Reason.DRIFTED, (Change("secret", None, "set"),))
+    step = only(plan([WISH], [RECORD], seen, catalogue=_catalogue(updatable=frozenset({"events"}))))
+    assert (step.action, step.reason) == (Action.REPLACE, Reason.DRIFTED)
+
+
 def test_twins_of_ours_collapse_to_the_healthy_one() -> None:
     """Two objects with our URL: the active one stays, the other goes."""
     twin = observed(RECORD, remote_id="r2")

@@ -33,9 +33,10 @@ def look(seen: dict[Group, Observation], *records: Recorded, known: frozenset[st
 
 
 def test_what_is_as_recorded_has_not_drifted() -> None:
-    """The same URL, events and options, however the provider orders them: in sync."""
-    report = look(listings((RECORD, observed(RECORD))))
-    assert (report.drifted, report.in_sync, report.foreign, report.problems) == ((), 1, 0, ())
+    """The same URL, events and options, however the provider orders them: in sync, whatever it tells of a secret."""
+    for has_secret in (None, True):
+        report = look(listings((RECORD, observed(RECORD, has_secret=has_secret))))
+        assert (report.drifted, report.in_sync, report.foreign, report.problems) == ((), 1, 0, ())
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,7 @@ def test_what_is_as_recorded_has_not_drifted() -> None:
         ({"events": frozenset({"release"})}, Cause.EDITED, Change("events", ["push"], ["release"])),
         ({"url": "https://else.example.com"}, Cause.EDITED, Change("url", RECORD.url, "https://else.example.com")),
         ({"options": {"level": "high"}}, Cause.EDITED, Change("options.level", "low", "high")),
+        ({"has_secret": False}, Cause.EDITED, Change("secret", "set", None)),
         ({"active": False}, Cause.DISABLED, Change("active", True, False)),
         ({"active": False, "health": "failing"}, Cause.DISABLED, Change("active", True, "failing")),
     ],

@@ -297,6 +297,19 @@ async def test_manual_to_auto_mints_a_secret_where_there_was_none() -> None:
     assert world.object().secret == world.store.secrets(world.record().id)[0]
 
 
+async def test_a_secret_that_was_removed_there_is_sent_again() -> None:
+    """The recorded one, with the object's own id and URL; then all is in sync."""
+    world = World()
+    await world.run(trigger())
+    known, held = world.object().secret, world.object()
+    held.secret = None
+    world.provider().edit(held.observed.remote_id, has_secret=False)
+    report = await world.run(trigger())
+    assert [(step.action, step.reason) for step in report.plan.steps] == [(Action.UPDATE, Reason.DRIFTED)]
+    assert world.object().secret == known
+    await assert_settled(world, trigger())
+
+
 async def test_changed_credentials_keep_the_object() -> None:
     """The new token sees the same object: only the record changes."""
     world = World()

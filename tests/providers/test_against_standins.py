@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from reconciler.providers.http import HttpProvider
 from reconciler.providers.rows import SLOT
 from reconciler.providers.transport import Call, Reply, Transport
 from reconciler.testing.sandbox import ROOTS, SandboxConfig, create_sandbox
-from tests.providers.support import SECRET, credentials, registration, shipped, target
+from tests.providers.support import SECRET, URL, credentials, registration, shipped, target
 from tests.support.openapi import Conformance, Exchange, specs_folder
 from tests.support.sandboxes import ORIGIN, Clock, Receiver, counting_bytes
 
@@ -70,6 +71,12 @@ MINTING = frozenset({"stripe", "vercel", "exa"})
 """Providers that make the secret and tell it with the create."""
 SILENT = frozenset({"telegram", "vercel"})
 """Providers that do not tell whether a webhook is active."""
+UNSETTING: Mapping[str, Mapping[str, Any]] = {
+    "github": {"config": {"url": URL}},
+    "gitlab": {"token": ""},
+    "bitbucket": {"secret": None},
+}
+"""How a person removes the secret, at the providers that tell whether one is set."""
 cases = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.provider}-{case.type}")
 
 
@@ -150,10 +157,30 @@ async def test_a_webhook_lives_and_dies(case: Case, transport: Transport) -> Non
         events=frozenset(case.events),
         active=None if case.provider in SILENT else True,
         options=case.options,
+        has_secret=True if case.provider in UNSETTING else None,
     )
     if case.further:
         assert updated == replace(created, url=OTHER, events=frozenset(case.further))
     assert await engine.list(place) == ()
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.provider in UNSETTING], ids=lambda case: case.type)
+async def test_a_secret_that_somebody_removed_is_seen(case: Case, transport: Transport) -> None:
+    """By the vendor's own call, with nothing else changed; an update sets it again."""
+    engine, place = HttpProvider(shipped(case.provider), transport), at(case)
+    answer = await engine.create(place, wish(case))
+    recorder = Recorder(transport)
+    await HttpProvider(shipped(case.provider), recorder).update(place, answer.remote_id, wish(case))
+    update = recorder.exchanges[-1]
+    body = json.loads(update.request_body) | UNSETTING[case.provider]
+    headers = dict(update.request_headers)
+    await transport.send(Call(method=update.method, url=update.url, headers=headers, body=json.dumps(body).encode()))
+
+    (stripped,) = await engine.list(place)
+    await engine.update(place, answer.remote_id, wish(case))
+    (mended,) = await engine.list(place)
+
+    assert (stripped.has_secret, mended.has_secret) == (False, True)
 
 
 @cases

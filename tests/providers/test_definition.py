@@ -233,6 +233,21 @@ def test_a_returned_secret_needs_a_path(changes: Mapping[Path, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "changes", "reason"),
+    [
+        ("github", {("secret", "shown", "flag"): "secret_set"}, "give one of `flag` and `mask`"),
+        ("github", {("secret", "shown", "mask"): ...}, "give one of `flag` and `mask`"),
+        ("stripe", {("secret", "shown"): {"flag": "secret_set"}}, "takes `origin: caller`"),
+    ],
+)
+def test_what_tells_of_a_secret_is_one_place_and_can_be_acted_on(
+    name: str, changes: Mapping[Path, Any], reason: str
+) -> None:
+    """One of flag and mask, and only where we can set the secret again."""
+    assert reason in refused(name, changes)["secret", "shown"]
+
+
+@pytest.mark.parametrize(
     ("message", "reason"),
     [
         ("${timestamp}", "must hold ${body}"),

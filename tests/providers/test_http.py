@@ -91,8 +91,40 @@ async def test_github_lists() -> None:
         events=frozenset({"push", "future_event"}),
         active=False,
         options={"insecure_ssl": "0"},
+        has_secret=True,
     )
     assert "*" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "told", "expected"),
+    [
+        ("github", "repo", {"config": {"url": URL, "secret": "********"}}, True),
+        ("github", "repo", {"config": {"url": URL}}, False),
+        ("github", "repo", {"config": {"url": URL, "secret": None}}, False),
+        ("gitlab", "project", {"url": URL, "token_present": True}, True),
+        ("gitlab", "project", {"url": URL, "token_present": False}, False),
+        ("gitlab", "project", {"url": URL}, None),
+        ("gitea", "repo", {"config": {"url": URL}}, None),
+    ],
+)
+async def test_whether_a_secret_is_set_is_read_where_the_vendor_tells(
+    name: str, kind: str, told: dict[str, Any], expected: bool | None
+) -> None:
+    """A mask that is missing tells that none is set; a flag that is missing, nothing."""
+    engine, _ = provider(name, reply([{"id": 7, "active": True, "events": ["push"], **told}]), reply([]))
+
+    (found,) = await engine.list(target(name, kind))
+
+    assert found.has_secret is expected
+
+
+async def test_a_flag_that_is_no_truth_value_is_a_bad_answer() -> None:
+    """What is not understood is not taken for "no secret"."""
+    engine, _ = provider("gitlab", reply([{"id": 7, "url": URL, "token_present": "no"}]))
+
+    with pytest.raises(TerminalError, match="`token_present` is neither true nor false"):
+        await engine.list(target("gitlab", "project"))
 
 
 async def test_github_updates_deletes_and_pings() -> None:

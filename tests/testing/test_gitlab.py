@@ -37,10 +37,15 @@ async def test_a_webhook_gets_pushes_unless_it_says_no(gitlab: httpx.AsyncClient
     hook = await created(gitlab)
     quiet = await created(gitlab, push_events=False, issues_events=True)
 
-    assert [key for key, value in hook.items() if value is True] == ["push_events", "enable_ssl_verification"]
+    assert [key for key, value in hook.items() if value is True] == [
+        "token_present",
+        "push_events",
+        "enable_ssl_verification",
+    ]
     assert hook["alert_status"] == "executable"
     assert hook["disabled_until"] is None
     assert "token" not in hook
+    assert (await created(gitlab, token=""))["token_present"] is False
     assert (quiet["push_events"], quiet["issues_events"]) == (False, True)
 
 

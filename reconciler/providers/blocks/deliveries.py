@@ -15,6 +15,13 @@ from reconciler.providers.rendering import placeholders
 from reconciler.verify.encodings import Algorithm, Encoding
 
 
+class SecretShown(Block):
+    """Where a row tells whether a secret is set: one of a `flag`, and the `mask` that is shown in its place."""
+
+    flag: Expression | None = None
+    mask: Expression | None = None
+
+
 class SecretRule(Block):
     """Who makes the secret; `path` is where the answer to a create tells one that the provider makes."""
 
@@ -22,6 +29,7 @@ class SecretRule(Block):
         SecretOrigin, Field(strict=False), reserving("origin", ("fetch", "handshake", "credential", "url"))
     ]
     path: Expression | None = None
+    shown: SecretShown | None = None
     source: Source | None = None
 
 

@@ -126,6 +126,7 @@ def shown(hook: Hook, now: float, disabled_until: str | None) -> dict[str, Json]
         "url_variables": [{"key": key} for key in hook.variables],
         "custom_headers": [{"key": key} for key in hook.headers],
         "repository_update_events": False,
+        "token_present": bool(hook.token),
         **hook.flags,
         hook.scope.id_field: hook.number,
     }
