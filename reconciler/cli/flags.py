@@ -100,8 +100,14 @@ Target = Annotated[
     list[str] | None,
     typer.Option("--target", metavar="GLOB", help="Only these: an address, graph:ID or preset:ID; repeatable."),
 ]
+YEAR = 31_536_000
+"""More seconds than anybody waits."""
+
+MANY = 1_000_000_000
+"""More of anything than anybody lists."""
+
 LockTimeout = Annotated[
-    float, typer.Option("--lock-timeout", metavar="SECONDS", min=0, help="Wait so long for another pass.")
+    float, typer.Option("--lock-timeout", metavar="SECONDS", min=0, max=YEAR, help="Wait so long for another pass.")
 ]
 
 

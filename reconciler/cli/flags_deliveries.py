@@ -11,7 +11,7 @@ import typer
 
 from reconciler.cli.completing import addresses as known_addresses
 from reconciler.cli.completing import provider_names
-from reconciler.cli.flags import FormatFlags
+from reconciler.cli.flags import MANY, FormatFlags
 from reconciler.cli.flags_recovery import a_time
 from reconciler.cli.flags_state import Yes
 
@@ -56,7 +56,7 @@ class ListFlags(ChoosingFlags):
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on: show each as it comes, and again when its outcome changes.")
     ] = False
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="So many at most.")] = 100
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=MANY, help="So many at most.")] = 100
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 import typer
 
 from reconciler.cli.completing import addresses as known_addresses
-from reconciler.cli.flags import FormatFlags
+from reconciler.cli.flags import MANY, FormatFlags
 from reconciler.cli.flags_state import KeepingFlags, Yes
 
 
@@ -27,7 +27,7 @@ class HistoryFlags(FormatFlags):
         ),
     ] = ""  # fmt: skip
     limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=1, help="So many at most.", show_default="all")
+        int | None, typer.Option("--limit", metavar="N", min=1, max=MANY, help="So many at most.", show_default="all")
     ] = None
 
 

@@ -35,7 +35,10 @@ class IngressFlags(CommonFlags):
         ),
     ] = 0
     rate: Annotated[
-        float, typer.Option("--rate", metavar="N", min=1, help="Requests a second of one client for one webhook.")
+        float,
+        typer.Option(
+            "--rate", metavar="N", min=1, max=1_000_000, help="Requests a second of one client for one webhook."
+        ),
     ] = 500.0
     also_scope: Annotated[
         list[str] | None,

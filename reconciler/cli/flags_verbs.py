@@ -3,6 +3,7 @@
 Annotations are evaluated here (no postponed evaluation): Typer reads them.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, ClassVar
@@ -10,7 +11,7 @@ from typing import Annotated, ClassVar
 import typer
 
 from reconciler.cli.completing import addresses, provider_names
-from reconciler.cli.flags import CommonFlags, DetailedExitcode, FormatFlags, ShapingFlags
+from reconciler.cli.flags import YEAR, CommonFlags, DetailedExitcode, FormatFlags, ShapingFlags
 
 Address = Annotated[
     str,
@@ -27,7 +28,8 @@ class DaemonFlags(ShapingFlags):
     verb: ClassVar[str] = "daemon"
 
     interval: Annotated[
-        float, typer.Option("--interval", metavar="SECONDS", min=1, help="From the start of a pass to the next.")
+        float,
+        typer.Option("--interval", metavar="SECONDS", min=1, max=YEAR, help="From the start of a pass to the next."),
     ]
     recover: Annotated[
         bool, typer.Option("--recover/--no-recover", help="Get missed deliveries back, at the start and every hour.")
@@ -106,8 +108,15 @@ class SchemaFlags(CommonFlags):
     name: Annotated[SchemaName, typer.Argument(metavar="NAME", help="project, manifest, provider or plan.")]
 
 
+def an_origin(value: str) -> str:
+    """Refuse what is no origin of a server."""
+    if not re.fullmatch(r"https?://[^/?#@\s]+/?", value):
+        raise typer.BadParameter(f"expected an origin such as http://127.0.0.1:8787, not {value!r}")
+    return value
+
+
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port on loopback; 0 takes a free one.")]
-SandboxUrl = Annotated[str, typer.Option("--url", metavar="URL", help="Where the sandbox listens.")]
+SandboxUrl = Annotated[str, typer.Option("--url", metavar="URL", callback=an_origin, help="Where the sandbox listens.")]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from reconciler.cli.flags import ReviewFormat
 from reconciler.cli.output import Output
 from reconciler.cli.question import ask
 from reconciler.cli.reviewing import Looked, serial_of, show_report
-from reconciler.cli.showing import save
+from reconciler.cli.showing import require_matched, save
 from reconciler.core.plan import Plan, PlanOptions
 from reconciler.daemon.draining import Drain, drained
 from reconciler.engine.context import Secrets
@@ -88,6 +88,7 @@ class _Approval:
         """Print the plan, once, and save it where that was asked for; else than in text it is a part of the report."""
         if self._shown:
             return
+        require_matched(plan)
         if self._errand.format is ReviewFormat.TEXT:
             self._output.result(plan_text(plan, self._output.painter))
         save(plan, self._errand.out, self._serial, self._output)

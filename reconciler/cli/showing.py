@@ -11,7 +11,9 @@ from reconciler.cli import exits, lazy
 from reconciler.cli.exits import ExitCode
 from reconciler.cli.flags import PlanFlags, ReviewFormat
 from reconciler.cli.output import Output
+from reconciler.core.errors import ConfigError
 from reconciler.core.plan import Plan
+from reconciler.core.targets import PROTECTED_UNMATCHED
 from reconciler.render.painter import counted
 from reconciler.render.plan_file import plan_document
 from reconciler.render.plan_text import plan_text
@@ -26,6 +28,15 @@ class Planned:
     serial: int
     orphans: int
     listed: Mapping[str, int]
+
+
+def require_matched(plan: Plan) -> None:
+    """Raise `ConfigError` where somebody allows a webhook to go that there is not.
+
+    For whoever typed it: a daemon goes on, where what was allowed to go is gone after its first pass.
+    """
+    if unmatched := tuple(problem for problem in plan.problems if problem.code == PROTECTED_UNMATCHED):
+        raise ConfigError(unmatched)
 
 
 def tell(planned: Planned, flags: PlanFlags, output: Output) -> ExitCode:

@@ -27,7 +27,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.pairing import Bond, Pair, pair
 from reconciler.core.plan import Action, Plan, PlanOptions, Reason, Step
-from reconciler.core.targets import matches, names, target_problem, undeclared_problem
+from reconciler.core.targets import matches, names, protected_problem, target_problem, undeclared_problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,10 +283,13 @@ def _looked_for(orphan: Orphan, situation: Situation) -> bool:
 
 
 def _target_problems(situation: Situation, pairs: Iterable[Pair]) -> Iterable[Problem]:
-    pairs = tuple(pairs)
-    for target in situation.options.targets:
-        if not any(matches(target, _names(item, situation.default_user)) for item in pairs):
-            yield target_problem(target)
+    pairs, user, options = tuple(pairs), situation.default_user, situation.options
+    for target in options.targets:
+        if not any(matches(target, _names(item, user)) for item in pairs):
+            yield target_problem(target, (name for item in pairs for name in _names(item, user)))
+    if options.allow_protected:
+        known = {source.key.address(user) for item in pairs for source in (item.desired, item.recorded) if source}
+        yield from (protected_problem(each, known) for each in options.allow_protected if each not in known)
     addresses = {item.key.address(situation.default_user) for item in pairs if item.desired and not item.key.manual}
     for adoption in situation.options.adopt:
         if adoption.address and adoption.address not in addresses:

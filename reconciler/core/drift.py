@@ -102,7 +102,8 @@ def chosen(recorded: Iterable[Recorded], targets: Sequence[str], default_user: s
     named = {record.id: names(record.key, record.relations, default_user) for record in records}
     unmatched = [target for target in targets if not any(matches(target, each) for each in named.values())]
     if unmatched:
-        raise ConfigError(tuple(target_problem(target) for target in unmatched))
+        known = [name for each in named.values() for name in each]
+        raise ConfigError(tuple(target_problem(target, known) for target in unmatched))
     return tuple(record for record in records if any(matches(target, named[record.id]) for target in targets))
 
 

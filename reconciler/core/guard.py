@@ -56,6 +56,8 @@ def parse_allowance(text: str) -> Allowance:
     if not match:
         raise ValueError(f"expected a number of webhooks or a share such as 40%, not {text!r}")
     percent, count = match.groups()
+    if percent and float(percent) > 100:
+        raise ValueError(f"a share is of all webhooks that are recorded: at most 100%, not {text!r}")
     return Allowance(percent=float(percent)) if percent else Allowance(count=int(count))
 
 

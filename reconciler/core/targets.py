@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from reconciler.core.errors import Problem
 from reconciler.core.model import Relation, WebhookKey
+
+PROTECTED_UNMATCHED = "protected_unmatched"
+"""The code of the problem that a webhook which is allowed to go is none."""
 
 
 def names(key: WebhookKey, relations: Iterable[Relation], default_user: str) -> tuple[str, ...]:
@@ -19,13 +23,27 @@ def matches(target: str, known: Iterable[str]) -> bool:
     return any(name == target or fnmatchcase(name, target) for name in known)
 
 
-def target_problem(target: str) -> Problem:
-    """The refusal of a target that matches nothing."""
+def target_problem(target: str, known: Iterable[str] = ()) -> Problem:
+    """The refusal of a target that matches none of the `known` names."""
     return Problem(
         "target_unmatched",
-        f"--target {target} matches no webhook",
-        hint="a target is an address, graph:ID or preset:ID; * and ? are wildcards",
+        f"--target {target!r} matches no webhook",
+        hint=_nearest(target, known) or "a target is an address, graph:ID or preset:ID; * and ? are wildcards",
     )
+
+
+def protected_problem(address: str, known: Iterable[str]) -> Problem:
+    """The refusal to let a protected webhook go that there is not, wanted or recorded."""
+    return Problem(
+        PROTECTED_UNMATCHED,
+        f"--allow-protected {address!r} names no webhook",
+        hint=_nearest(address, known) or "it takes an address as in a plan, without wildcards",
+    )
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, sorted(set(known)), n=1)
+    return f"did you mean {near[0]}?" if near else ""
 
 
 def undeclared_problem(address: str) -> Problem:

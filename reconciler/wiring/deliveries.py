@@ -13,6 +13,7 @@ from reconciler.core.deliveries import Delivery, DispatchState, Filter, Handed
 from reconciler.core.errors import ConfigError, Problem
 from reconciler.core.model import Recorded
 from reconciler.core.ports import Progress
+from reconciler.documents.nearest import quoted, suggestion
 from reconciler.ingress.arriving import Arrivals, Ids, request_of
 from reconciler.ingress.handing import kind_of, shown_id, shown_source
 from reconciler.ingress.ports import Found, Vendor
@@ -69,14 +70,29 @@ class DeliveryLog:
         self._found: dict[str, Found | None] = {}
 
     def webhook_id(self, name: str) -> str:
-        """The id of a webhook by its address, its id or the beginning of that. Raises `ConfigError`."""
+        """The id of a webhook by its address, its id or the beginning of that. Raises `ConfigError` for nobody's.
+
+        Deliveries of one that is gone may be there still: they are found by its whole id.
+        """
         if "/" in name:
             return self._records.at(name).id
         found = [record.id for record in self._records.all() if record.id.startswith(name)]
         if len(found) > 1:
             hint = f"{len(found)} ids begin so: say more of it"
             raise ConfigError((Problem("webhook_ambiguous", f"{name} means several webhooks", hint=hint),))
-        return found[0] if found else name  # deliveries of one that is gone may be there still
+        if found:
+            return found[0]
+        if next(self.told(Filter(webhook_id=name), 1), None) is None:
+            hint = "an id, the beginning of one, or an address is expected: see `reconcile state list`"
+            raise ConfigError((Problem("webhook_unmatched", f"there is no webhook {name}", hint=hint),))
+        return name
+
+    def provider(self, name: str) -> str:
+        """The name of a provider that is known, or that deliveries came from. Raises `ConfigError`."""
+        if name not in self._definitions and next(self.told(Filter(provider=name), 1), None) is None:
+            hint = suggestion(name, self._definitions)
+            raise ConfigError((Problem("provider_unmatched", f"there is no provider {quoted(name)}", hint=hint),))
+        return name
 
     def told(self, chosen: Filter, limit: int = ALL) -> Iterator[Told]:
         """Deliveries, newest first; with `after` set, oldest first."""

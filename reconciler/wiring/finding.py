@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-
 from reconciler.core.errors import ConfigError, Problem
 from reconciler.core.model import Orphan, Recorded
+from reconciler.core.targets import matches as named
+from reconciler.core.targets import target_problem
 from reconciler.wiring.records import Records
 
 Found = Recorded | Orphan
@@ -39,8 +39,20 @@ def phase_of(item: Found) -> str:
 
 def matches(records: Records, item: Found, globs: tuple[str, ...]) -> bool:
     """Whether an address, an id or, of a record, `graph:ID` or `preset:ID` is one of the globs; without any, yes."""
+    return not globs or any(named(glob, _names(records, item)) for glob in globs)
+
+
+def require_targets(records: Records, globs: tuple[str, ...]) -> None:
+    """Raise `ConfigError` for a glob that matches nothing that is recorded or was left."""
+    if globs:
+        found: list[Found] = [*records.all(), *records.orphans()]
+        known = [name for item in found for name in _names(records, item)]
+        problems = tuple(target_problem(glob, known) for glob in globs if not named(glob, known))
+        if problems:
+            raise ConfigError(problems)
+
+
+def _names(records: Records, item: Found) -> tuple[str, ...]:
     if isinstance(item, Orphan):
-        names = {item.id, item.address}
-    else:
-        names = {item.id, records.address(item), *(str(relation.subscriber) for relation in item.relations)}
-    return not globs or any(name == glob or fnmatchcase(name, glob) for name in names for glob in globs)
+        return (item.id, item.address)
+    return (item.id, records.address(item), *(str(relation.subscriber) for relation in item.relations))

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from reconciler.core.errors import ConfigError, ProviderError
 from reconciler.core.model import Recorded, Secret
 from reconciler.core.ports import Clock, CredentialStore, Progress
+from reconciler.documents.nearest import suggestion
 from reconciler.ingress.ports import Fetch, Found, Kind, Ordered, Ports, Vendor, never_ordered, nothing_to_do
 from reconciler.manifests.project import Project
 from reconciler.providers.catalogue import Definitions, known_definitions
@@ -83,7 +84,7 @@ async def open_ingress(inputs: Inputs, progress: Progress, also: Iterable[str] =
     `also` are further scopes of the same state, such as that of a platform's `WebhookManager`. Raises `ConfigError` and
     `StateError`.
     """
-    project = load_project_of(inputs)
+    project, also = load_project_of(inputs), tuple(also)
     definitions = known_definitions(project.providers)
     if problems := definitions.check():
         raise ConfigError(problems)
@@ -91,6 +92,7 @@ async def open_ingress(inputs: Inputs, progress: Progress, also: Iterable[str] =
     store = await asyncio.to_thread(open_existing, project.state, key_source(project))
     try:
         await asyncio.to_thread(announce, store, project.scope, progress)
+        await asyncio.to_thread(_warn_of_unknown, store, also, progress)
         credentials = DeclaredCredentials(
             declarations=project.credentials,
             reader=project.secrets,
@@ -114,6 +116,15 @@ async def open_ingress(inputs: Inputs, progress: Progress, also: Iterable[str] =
             )
     finally:
         await asyncio.to_thread(store.close)
+
+
+def _warn_of_unknown(store: SqlStore, scopes: tuple[str, ...], progress: Progress) -> None:
+    """A scope may be served before its first pass; more often it is a slip, and all its deliveries would be refused."""
+    known = store.scopes()
+    for scope in scopes:
+        if scope not in known:
+            message = f"--also-scope {scope}: nothing was ever recorded in it ({suggestion(scope, known)})"
+            progress("scope_unknown", level="warning", message=message, scope=scope)
 
 
 def vendors_of(definitions: Definitions, allow_unverified: frozenset[str]) -> Mapping[str, Vendor]:

@@ -9,6 +9,7 @@ from reconciler.core.errors import ConfigError, Problem, ReconcilerError
 from reconciler.core.events import subscribed
 from reconciler.core.model import Json, Secret
 from reconciler.core.ports import Credentials, Registration, Target
+from reconciler.documents.nearest import quoted, suggestion
 from reconciler.providers.client import HttpTransport
 from reconciler.providers.http import HttpProvider
 from reconciler.providers.traits import provider_traits
@@ -46,7 +47,10 @@ async def _registered(sandbox: Sandbox, addressee: Addressee, event: str) -> Non
     """A webhook at the stand-in, as the provider has it."""
     provider, record, definition = addressee.definition.name, addressee.record, addressee.definition
     traits = provider_traits(definition).types[record.key.type]
-    wanted = subscribed(event, traits.events) or event
+    wanted = subscribed(event, traits.events)
+    if wanted is None:
+        hint = f"{suggestion(event, traits.events.names)} or give the body with --payload FILE".strip()
+        raise ConfigError((Problem("send", f"{provider}/{traits.name} has no event {quoted(event)}", hint=hint),))
     async with HttpTransport(sandbox) as transport:
         engine = HttpProvider(definition, transport, SystemClock().now)
         for token in _TOKENS:

@@ -12,6 +12,7 @@ from reconciler.core.errors import ConfigError, Problem
 from reconciler.core.ingress_url import ingress_url, is_shaped_like_ours
 from reconciler.core.model import Phase, Recorded, Secret
 from reconciler.core.ports import Clock, Entropy, Progress
+from reconciler.documents.nearest import quoted, suggestion
 from reconciler.manifests.project import Project
 from reconciler.providers.catalogue import Definitions, known_definitions
 from reconciler.providers.client import HttpTransport
@@ -88,7 +89,7 @@ def addressee_of(inputs: Inputs, progress: Progress, provider: str, webhook: str
     project = load_project_of(inputs)
     definitions = known_definitions(project.providers)
     if provider not in definitions:
-        raise _refused(f"there is no provider {provider!r}", "see `reconcile providers`")
+        raise _refused(f"there is no provider {quoted(provider)}", suggestion(provider, definitions))
     with open_for_reading(project.state, key_source(project)) as store:
         announce(store, project.scope, progress)
         records = Records(store, project.scope, project.default_user)

@@ -16,6 +16,7 @@ def selected(desired: Sequence[Desired], targets: Sequence[str], default_user: s
     called = {wish.key: names(wish.key, wish.relations, default_user) for wish in desired}
     hits = {target: {key for key, known in called.items() if matches(target, known)} for target in targets}
     if unmatched := [target for target in targets if not hits[target]]:
-        raise ConfigError(tuple(target_problem(target) for target in unmatched))
+        known = [name for each in called.values() for name in each]
+        raise ConfigError(tuple(target_problem(target, known) for target in unmatched))
     chosen = set().union(*hits.values())
     return [wish for wish in desired if wish.key in chosen]

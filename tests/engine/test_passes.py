@@ -310,6 +310,15 @@ async def test_a_secret_that_was_removed_there_is_sent_again() -> None:
     await assert_settled(world, trigger())
 
 
+async def test_allowing_what_there_is_not_is_a_problem_that_stops_nothing() -> None:
+    """A daemon's flag outlives the webhook that it let go; whoever types it is refused before this."""
+    world = World()
+    report = await world.run(trigger(), allow_protected=("acme/repo/acme/apo@main",))
+    assert [problem.code for problem in report.plan.problems] == ["protected_unmatched"]
+    assert "did you mean acme/repo/acme/api@main?" in report.plan.problems[0].hint
+    assert len(world.records()) == 1
+
+
 async def test_changed_credentials_keep_the_object() -> None:
     """The new token sees the same object: only the record changes."""
     world = World()

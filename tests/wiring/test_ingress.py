@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -238,3 +239,18 @@ async def test_without_credentials_nobody_is_asked(key: object, unresolved: froz
 
     assert await fetcher(wire, unresolved)(ANSWER, webhook(key=key)) == Fetched(status=0)
     assert wire.calls == []
+
+
+async def test_a_further_scope_without_a_record_is_warned_of(tmp_path: Path) -> None:
+    """It may come yet; more often it is a slip, so the nearest is told."""
+    root = project(tmp_path / "project")
+    record(root, webhook(), SECRET)
+    told: list[str] = []
+
+    def progress(event: str, /, **details: Any) -> None:
+        if event == "scope_unknown":
+            told.append(details["message"])
+
+    async with open_ingress(Inputs(directory=root, environment={}), progress, ["acmee", "acme"]):
+        pass
+    assert told == ["--also-scope acmee: nothing was ever recorded in it (did you mean 'acme'?)"]

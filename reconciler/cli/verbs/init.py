@@ -151,7 +151,9 @@ def _variable(asked: _Interview, provider: str, field: str) -> str:
     variable = re.sub("[^A-Z0-9]", "_", f"{provider}_{field}".upper())
     what = "signing secret" if field == _SIGNING else "credentials"
     question = f"Environment variable that holds the {what}"
-    return asked.ask(question, "variable", _variable_wrong, variable) if field else variable
+    if not field and asked.flags.variable is None:
+        return variable
+    return asked.ask(question, "variable", _variable_wrong, variable)
 
 
 def _fields(definitions: Definitions, provider: str) -> tuple[str, ...]:

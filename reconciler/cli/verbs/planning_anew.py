@@ -9,7 +9,7 @@ from reconciler.cli.flags import PlanFlags
 from reconciler.cli.output import Output
 from reconciler.cli.reviewing import serial_of
 from reconciler.cli.running import inputs_of, look_up
-from reconciler.cli.showing import Planned, tell
+from reconciler.cli.showing import Planned, require_matched, tell
 from reconciler.wiring.content_cache import known_content
 from reconciler.wiring.loading import load
 from reconciler.wiring.progress import ListTally
@@ -25,6 +25,7 @@ def run(flags: PlanFlags, output: Output) -> ExitCode:
         seen = None if flags.refresh else witness_of(loaded)
         async with reading(loaded, tally) as session:
             plan, serial = await session.reconciler.plan(session.desired, flags.options()), await serial_of(session)
+            require_matched(plan)
             orphans = len(await asyncio.to_thread(session.store.orphans, session.scope.name))
             await asyncio.to_thread(remember_plan, seen, plan, serial, session, output.streams.now())
         planned = Planned(plan=plan, serial=serial, orphans=orphans, listed=tally.listed)

@@ -8,12 +8,18 @@ from reconciler.cli.exits import ExitCode
 from reconciler.cli.flags import Format
 from reconciler.cli.flags_verbs import RequestsFlags
 from reconciler.cli.output import Output
+from reconciler.core.errors import ConfigError, Problem
+from reconciler.documents.nearest import quoted, suggestion
 from reconciler.render.painter import columns, counted
 from reconciler.testing.firing import requests
+from reconciler.testing.sandbox import ROOTS
 
 
 def run(flags: RequestsFlags, output: Output) -> ExitCode:
     """List them, oldest first."""
+    if flags.provider is not None and flags.provider not in ROOTS:
+        message = f"there is no stand-in of a provider {quoted(flags.provider)}"
+        raise ConfigError((Problem("provider_unmatched", message, hint=suggestion(flags.provider, ROOTS)),))
     found = [
         request
         for request in asyncio.run(requests(flags.url))

@@ -8,13 +8,14 @@ from reconciler.cli.inputs import inputs_of
 from reconciler.cli.keeping import tell
 from reconciler.cli.output import Output
 from reconciler.render.state import Listed, state_json, state_text
-from reconciler.wiring.finding import Found, matches, phase_of
+from reconciler.wiring.finding import Found, matches, phase_of, require_targets
 from reconciler.wiring.records import Records, recorded_in
 
 
 def run(flags: StateListFlags, output: Output) -> ExitCode:
     """List records, tombstones too, and orphans."""
     with recorded_in(inputs_of(flags, output), output) as records:
+        require_targets(records, tuple(flags.target or ()))
         listed = [
             Listed(records.address(record), record) for record in records.all() if _wanted(flags, records, record)
         ]

@@ -8,8 +8,9 @@ from reconciler.cli.exits import ExitCode
 from reconciler.cli.flags_state import ForgetFlags, StateRmFlags
 from reconciler.cli.keeping import Approval, Approve, keep, tell
 from reconciler.cli.output import Output
-from reconciler.core.errors import BlockedError
+from reconciler.core.errors import BlockedError, ConfigError
 from reconciler.core.model import Orphan
+from reconciler.core.targets import protected_problem
 from reconciler.daemon.draining import Drain
 from reconciler.wiring.finding import Found, phase_of, the_one
 from reconciler.wiring.keeping import Kept
@@ -49,6 +50,9 @@ async def remove(
 
 
 def _check_protected(item: Found, address: str, allowed: list[str] | tuple[()]) -> None:
+    others = [name for name in allowed if name != address]
+    if others:
+        raise ConfigError(tuple(protected_problem(name, (address,)) for name in others))
     if not isinstance(item, Orphan) and item.protect and address not in allowed:
         raise BlockedError(f"{address} is protected: pass `--allow-protected {address}`")
 
