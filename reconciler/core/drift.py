@@ -66,12 +66,16 @@ class Unrecorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftReport:
-    """Everything that a look at the providers showed: what drifted, how much is as recorded, and what is not ours."""
+    """Everything that a look at the providers showed: what drifted, how much is as recorded, and what is not ours.
+
+    `unlisted` counts the webhooks at providers that cannot list, where nobody can look.
+    """
 
     scope: str
     default_user: str
     drifted: tuple[Drift, ...] = ()
     in_sync: int = 0
+    unlisted: int = 0
     foreign: int = 0
     unrecorded: tuple[Unrecorded, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -121,16 +125,49 @@ def compare(sighting: Sighting) -> DriftReport:
         default_user=sighting.default_user,
         drifted=tuple(sorted(drifted, key=lambda item: (item.recorded.key, item.recorded.id))),
         in_sync=len(looked) - len(drifted),
+        unlisted=sum(not _listed(record, sighting.catalogue) for record in _unseen(sighting)),
         foreign=foreign(sighting.recorded, sighting.observed, sighting.base_urls),
         unrecorded=tuple(_unrecorded(sighting)),
-        problems=tuple(
-            Problem(
-                "list_failed", f"{group.provider}/{group.type}/{group.resource}@{group.credentials}: {failed.reason}"
-            )
-            for group, failed in sorted(sighting.observed.items(), key=lambda item: item[0])
-            if isinstance(failed, ListFailed)
-        ),
+        problems=(*_failures(sighting), *_unknown(sighting)),
     )
+
+
+def _failures(sighting: Sighting) -> Iterable[Problem]:
+    for group, failed in sorted(sighting.observed.items(), key=lambda item: item[0]):
+        if isinstance(failed, ListFailed):
+            yield Problem("list_failed", f"{_named(group)}: {failed.reason}")
+
+
+def _unseen(sighting: Sighting) -> Iterable[Recorded]:
+    """The registered webhooks that nobody looked at."""
+    return (
+        record
+        for record in sighting.recorded
+        if record.phase is Phase.REGISTERED and record.key.group not in sighting.observed
+    )
+
+
+def _listed(record: Recorded, catalogue: Catalogue) -> bool:
+    """Whether the provider can be asked, or nobody knows that it cannot."""
+    provider = catalogue.get(record.key.provider)
+    kind = provider.types.get(record.key.type) if provider else None
+    return kind is None or "list" in kind.operations
+
+
+def _unknown(sighting: Sighting) -> Iterable[Problem]:
+    """Why what can be listed was not: its definition, or its credentials, are gone from the project."""
+    groups = {record.key.group for record in _unseen(sighting) if _listed(record, sighting.catalogue)}
+    for group in sorted(groups):
+        provider = sighting.catalogue.get(group.provider)
+        if provider is None or group.type not in provider.types:
+            why = f"no definition tells how to look at {group.provider} (type {group.type})"
+        else:
+            why = f"the credentials {group.credentials} are not declared in the project file"
+        yield Problem("not_looked_at", f"{_named(group)}: {why}")
+
+
+def _named(group: Group) -> str:
+    return f"{group.provider}/{group.type}/{group.resource}@{group.credentials}"
 
 
 def foreign(recorded: Iterable[Recorded], observed: Mapping[Group, Observation], base_urls: Collection[str]) -> int:

@@ -199,7 +199,7 @@ class Reconciler:
         store, scope = self._ports.store, self._scope
         self._require_binding(await asyncio.to_thread(store.binding, scope.name))
         known = await self._known()
-        recorded = tuple(item for item in known.records if not item.key.manual and item.key.provider in scope.catalogue)
+        recorded = tuple(item for item in known.records if not item.key.manual)
         recorded = chosen(recorded, targets, scope.default_user)
         observed = await observe(every_group((), Known(records=recorded), scope), self._ports, self._gates, Stop())
         base_urls = frozenset({scope.base_url, *await asyncio.to_thread(store.base_urls, scope.name)} - {""})

@@ -57,6 +57,7 @@ def drift_json(report: DriftReport) -> dict[str, Json]:
         "scope": report.scope,
         "drifted": [_document(drift, report) for drift in report.drifted],
         "in_sync": report.in_sync,
+        "unlisted": report.unlisted,
         "foreign": report.foreign,
         "unrecorded": [_unrecorded_document(found) for found in report.unrecorded],
         "problems": [problem_document(problem) for problem in report.problems],
@@ -132,7 +133,12 @@ def _summary(report: DriftReport) -> str:
 
 
 def _notes(report: DriftReport) -> list[str]:
-    return [f"{counted(report.foreign, 'webhook')} at the providers not ours, left alone."] if report.foreign else []
+    notes = []
+    if report.unlisted:
+        notes.append(f"{counted(report.unlisted, 'webhook')} at providers that cannot list, so nobody can look.")
+    if report.foreign:
+        notes.append(f"{counted(report.foreign, 'webhook')} at the providers not ours, left alone.")
+    return notes
 
 
 def _unrecorded(found: Unrecorded) -> str:

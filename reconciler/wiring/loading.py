@@ -73,6 +73,18 @@ def load(inputs: Inputs, remembering: Remembering = lambda _project, _digest: nu
     )
 
 
+def load_recorded(inputs: Inputs) -> Loaded:
+    """The project without its manifests, for what works on records: those are there whatever the manifests say.
+
+    Raises `ConfigError` with every problem of the project file, the environment and the provider definitions.
+    """
+    project = load_project_of(inputs)
+    definitions = known_definitions(project.providers)
+    if problems := definitions.check():
+        raise ConfigError(problems)
+    return Loaded(project=project, definitions=definitions, desired=(), secrets={})
+
+
 def load_project_of(inputs: Inputs) -> Project:
     """The project alone. Raises `ConfigError` with every problem of its files and of the environment."""
     return load_project(_files(inputs), read_settings(inputs.environment))

@@ -175,7 +175,7 @@ def test_a_secret_that_nobody_can_read_must_be_given(project: Project) -> None:
         (["adopt", "github/repo/acme/ap@acme-github", "--id", "1"], f"did you mean {ADDRESS}?"),
         (["adopt", "nothing/like/it", "--id", "1"], "reconcile export"),
         (["adopt", "generic/plain/graph:form", "--id", "1"], "is manual"),
-        (["adopt", "--unrecorded", "--target", "graph:nobody"], "--target graph:nobody matches no webhook"),
+        (["adopt", "--unrecorded", "--target", "graph:nobody"], "--target 'graph:nobody' matches no webhook"),
     ],
 )
 def test_usage_that_cannot_be_meant(project: Project, arguments: list[str], words: str) -> None:

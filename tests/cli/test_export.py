@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -150,7 +151,7 @@ def _without_fork() -> str:
 
 def _without_proof() -> str:
     head, _, rest = _without_fork().partition("verify:\n")
-    head = head.replace("origin: caller", "origin: none")
+    head = re.sub(r"origin: caller\n  shown: .*\n", "origin: none\n", head)
     return f"{head}verify: none\n\n{rest[rest.index('delivery:') :]}"
 
 

@@ -80,6 +80,20 @@ def test_a_list_that_fails_is_a_problem_and_no_drift() -> None:
     assert [problem.code for problem in report.problems] == ["list_failed"]
 
 
+def test_what_was_not_looked_at_is_no_silence() -> None:
+    """Credentials or a definition that left the project are told, once a list; what cannot be listed is counted."""
+    blind = recorded(wishes(trigger(provider="blind"))[0], 2)
+    gone = replace(RECORD, key=RECORD.key._replace(provider="gone"))
+    typeless = replace(RECORD, key=RECORD.key._replace(type="gone"))
+    report = look({}, RECORD, replace(RECORD, id=webhook_id(3)), blind, gone, typeless)
+    assert (report.drifted, report.in_sync, report.unlisted) == ((), 0, 1)
+    assert [str(problem) for problem in report.problems] == [
+        "acme/gone/acme/api@main: no definition tells how to look at acme (type gone)",
+        "acme/repo/acme/api@main: the credentials main are not declared in the project file",
+        "gone/repo/acme/api@main: no definition tells how to look at gone (type repo)",
+    ]
+
+
 def test_what_is_not_registered_cannot_drift() -> None:
     """Interrupted and leaving records are the next pass's business."""
     report = look({RECORD.key.group: Listing(())}, replace(RECORD, phase=Phase.PENDING))

@@ -114,13 +114,14 @@ async def test_drift_is_told_without_manifests() -> None:
         await world.reconciler(binding="another").drift()
 
 
-async def test_drift_leaves_out_what_nobody_describes_any_more() -> None:
+async def test_drift_says_what_nobody_describes_any_more() -> None:
     """A record whose definition is gone cannot be looked at; manual ones have nothing to look at."""
     world = World()
     await world.run(trigger(), trigger(manual=True))
     world.catalogue = {}
     report = await world.reconciler().drift()
     assert (report.drifted, report.in_sync) == ((), 0)
+    assert [problem.code for problem in report.problems] == ["not_looked_at"]
 
 
 async def test_a_lacking_permission_refuses_before_the_first_write() -> None:

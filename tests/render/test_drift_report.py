@@ -64,18 +64,20 @@ def test_every_cause_has_its_words() -> None:
 def test_what_is_not_ours_not_recorded_or_not_readable() -> None:
     """Foreign webhooks are counted, unrecorded ones named with the way out, lists that failed told."""
     failed = Problem("list_failed", "acme/repo/acme/web@main: no answer")
-    made = report(foreign=3, unrecorded=(LOST,), problems=(failed,))
+    made = report(foreign=3, unlisted=1, unrecorded=(LOST,), problems=(failed,))
     text = drift_text(made, PLAIN)
     assert f"?  {ADDRESS}  ours, though no record explains it: r9 to {LOST.url}\n" in text
     assert "way out: `reconcile adopt --unrecorded`" in text
     assert "! acme/repo/acme/web@main: no answer" in text
     assert "No drift: 2 webhooks as recorded. 1 list could not be read." in text
     assert text.endswith("3 webhooks at the providers not ours, left alone.")
+    assert "1 webhook at providers that cannot list, so nobody can look." in text
     page = drift_markdown(made)
     assert "## Drift of `test`: none" in page
     assert "- **Unrecorded**" in page
     document = drift_json(made)
     assert document["unrecorded"][0]["remote_id"] == "r9"
+    assert document["unlisted"] == 1
     assert [problem["code"] for problem in document["problems"]] == ["list_failed"]
 
 

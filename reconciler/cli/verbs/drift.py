@@ -9,7 +9,7 @@ from reconciler.cli.output import Output
 from reconciler.cli.running import inputs_of, look_up
 from reconciler.core.drift import DriftReport
 from reconciler.render.drift import drift_json, drift_markdown, drift_text
-from reconciler.wiring.loading import load
+from reconciler.wiring.loading import load_recorded
 from reconciler.wiring.session import reading
 
 
@@ -17,7 +17,7 @@ def run(flags: DriftFlags, output: Output) -> ExitCode:
     """Ask the providers of everything recorded, and show what differs. Nothing is written, locked, made or migrated."""
 
     async def work() -> ExitCode:
-        async with reading(load(inputs_of(flags, output)), output) as session:
+        async with reading(load_recorded(inputs_of(flags, output)), output) as session:
             report = await session.reconciler.drift(tuple(flags.target or ()))
         _show(report, flags.format, output)
         if report.problems:

@@ -18,7 +18,7 @@ from reconciler.render.confidential import shortened, url_is_secret
 from reconciler.render.leftovers import Shown, settlements_json, settlements_text
 from reconciler.render.painter import clean, counted
 from reconciler.wiring.leftovers import chosen, settle_all
-from reconciler.wiring.loading import load
+from reconciler.wiring.loading import load_recorded
 from reconciler.wiring.session import Session, amending
 
 
@@ -31,7 +31,7 @@ def run(flags: ResolveFlags, output: Output) -> ExitCode:
 
 
 async def _resolve(flags: ResolveFlags, output: Output, drain: Drain) -> ExitCode:
-    loaded = load(inputs_of(flags, output))
+    loaded = load_recorded(inputs_of(flags, output))
     async with amending(loaded, output, flags.lock_timeout) as session:
 
         async def begin(approve: Approve) -> ExitCode:

@@ -9,7 +9,7 @@ from reconciler.cli.output import Output
 from reconciler.cli.running import inputs_of, look_up
 from reconciler.core.errors import ProviderError, ReconcilerError
 from reconciler.core.model import Phase
-from reconciler.wiring.loading import load
+from reconciler.wiring.loading import load_recorded
 from reconciler.wiring.records import Records
 from reconciler.wiring.session import reading
 
@@ -18,7 +18,7 @@ def run(flags: PingFlags, output: Output) -> ExitCode:
     """Ask the provider for it; 1 where it has no such call."""
 
     async def work() -> ExitCode:
-        async with reading(load(inputs_of(flags, output)), output) as session:
+        async with reading(load_recorded(inputs_of(flags, output)), output) as session:
             record = Records(session.store, session.scope.name, session.scope.default_user).at(flags.address)
             if record.phase is not Phase.REGISTERED:
                 raise ReconcilerError(f"{flags.address} is {record.phase}: only a registered webhook can be pinged")

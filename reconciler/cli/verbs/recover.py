@@ -14,7 +14,7 @@ from reconciler.daemon.draining import Drain
 from reconciler.engine.context import Stop
 from reconciler.engine.recovering import Backlog, Recovered
 from reconciler.render.recovered import missed_json, missed_text, recovered_json, recovered_text
-from reconciler.wiring.loading import load
+from reconciler.wiring.loading import load_recorded
 from reconciler.wiring.recovering import Span, missed, recover
 from reconciler.wiring.session import amending, reading
 
@@ -27,7 +27,7 @@ def run(flags: RecoverFlags, output: Output) -> ExitCode:
 
 
 async def _look(flags: RecoverFlags, output: Output) -> ExitCode:
-    loaded = load(inputs_of(flags, output))
+    loaded = load_recorded(inputs_of(flags, output))
     async with reading(loaded, output) as session:
         backlogs = await missed(session, loaded, _span(flags, output), Stop())
     if flags.format is Format.JSON:
@@ -40,7 +40,7 @@ async def _look(flags: RecoverFlags, output: Output) -> ExitCode:
 
 
 async def _get(flags: RecoverFlags, output: Output, drain: Drain) -> ExitCode:
-    loaded = load(inputs_of(flags, output))
+    loaded = load_recorded(inputs_of(flags, output))
     async with amending(loaded, output, flags.lock_timeout) as session:
         recovered = await recover(session, loaded, _span(flags, output), drain.stop)
     if flags.format is Format.JSON:

@@ -16,7 +16,7 @@ from reconciler.core.model import Phase, Recorded
 from reconciler.daemon.draining import Drain
 from reconciler.engine.leasing import Holding
 from reconciler.render.leases import renewals_json, renewals_text
-from reconciler.wiring.loading import load
+from reconciler.wiring.loading import load_recorded
 from reconciler.wiring.records import Records
 from reconciler.wiring.session import Session, writing
 
@@ -38,7 +38,7 @@ class _Done:
 
 
 async def _renew(flags: RenewFlags, output: Output, drain: Drain) -> ExitCode:
-    async with writing(load(inputs_of(flags, output)), output, flags.lock_timeout) as session:
+    async with writing(load_recorded(inputs_of(flags, output)), output, flags.lock_timeout) as session:
         records = Records(session.store, session.scope.name, session.scope.default_user)
         async with session.reconciler.holding() as holding:
             chosen = await asyncio.to_thread(_chosen, flags, session, records, output.streams.now())
