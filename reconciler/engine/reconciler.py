@@ -19,7 +19,7 @@ from reconciler.core.errors import (
     TerminalError,
 )
 from reconciler.core.guard import check
-from reconciler.core.model import Desired, Group, Observation, Orphan, Phase, Recorded
+from reconciler.core.model import Desired, Group, Observation, Orphan, Phase, Recorded, TypeTraits
 from reconciler.core.plan import Action, Plan, PlanOptions
 from reconciler.core.ports import Credentials
 from reconciler.engine import journal
@@ -167,8 +167,7 @@ class Reconciler:
 
     async def renew(self, recorded: Recorded, holding: Holding) -> None:
         """Renew the lease of one webhook now, whenever it ends. Raises `ProviderError`, also where it has no lease."""
-        kind = self._scope.catalogue[recorded.key.provider].types[recorded.key.type]
-        if "renew" not in kind.operations:
+        if "renew" not in self._described(recorded).operations:
             raise TerminalError(f"{recorded.key.provider} has no call to renew a webhook", kind=ErrorKind.UNSUPPORTED)
         entry = journal.by_hand(self._ports, self._scope, Action.RENEW, recorded)
         await renew_record(replace(self.unit(holding, {}), entry=entry), recorded)
@@ -184,6 +183,7 @@ class Reconciler:
         Raises `ProviderError`, also where it has no such call, and `ScopeBoundError`.
         """
         self._require_binding(await asyncio.to_thread(self._ports.store.binding, self._scope.name))
+        self._described(recorded)
         target = target_of(self._ports, recorded)
         await self._ports.providers[recorded.key.provider].ping(target, recorded.remote_id)
 
@@ -289,6 +289,15 @@ class Reconciler:
                     with suppress(TerminalError):
                         slots[key.provider, key.credentials] = self._ports.providers[key.provider].slot(credentials)
         return slots
+
+    def _described(self, recorded: Recorded) -> TypeTraits:
+        """What can be done with a webhook. Raises `TerminalError` where no definition tells that any more."""
+        provider = self._scope.catalogue.get(recorded.key.provider)
+        kind = provider.types.get(recorded.key.type) if provider else None
+        if kind is None:
+            message = f"no definition tells of {recorded.key.provider} (type {recorded.key.type}): put it back"
+            raise TerminalError(message, kind=ErrorKind.UNSUPPORTED)
+        return kind
 
     def _require_binding(self, binding: str) -> None:
         if binding and binding != self._scope.binding:

@@ -5,14 +5,15 @@ from dataclasses import replace
 import pytest
 
 from reconciler.core.drift import Cause
-from reconciler.core.errors import ConfigError, ScopeBoundError
-from reconciler.core.model import Observed, Phase, Secret
+from reconciler.core.errors import ConfigError, ScopeBoundError, TerminalError
+from reconciler.core.model import Catalogue, Observed, Phase, Secret
 from reconciler.core.plan import Action, Adoption
 from reconciler.core.ports import Outcome, Write
 from reconciler.engine.unit import Result
 from reconciler.testing.memory_provider import Held
 from reconciler.testing.memory_store import MemoryStore
 from tests.support.builders import BASE_URL, trigger, wishes
+from tests.support.catalogue import CATALOGUE
 from tests.support.world import World
 
 FOREIGN = Observed(remote_id="f1", url="https://old.example.com/hook", events=frozenset({"issues"}), active=True)
@@ -122,6 +123,20 @@ async def test_drift_says_what_nobody_describes_any_more() -> None:
     report = await world.reconciler().drift()
     assert (report.drifted, report.in_sync) == ((), 0)
     assert [problem.code for problem in report.problems] == ["not_looked_at"]
+
+
+@pytest.mark.parametrize("catalogue", [{}, {"acme": replace(CATALOGUE["acme"], types={})}], ids=["provider", "type"])
+async def test_what_nobody_describes_any_more_is_neither_pinged_nor_renewed(catalogue: Catalogue) -> None:
+    """It is told what is missing."""
+    world = World()
+    await world.run(trigger())
+    world.catalogue = catalogue
+    reconciler = world.reconciler()
+    with pytest.raises(TerminalError, match=r"no definition tells of acme \(type repo\)"):
+        await reconciler.ping(world.record())
+    async with reconciler.holding() as holding:
+        with pytest.raises(TerminalError, match="no definition"):
+            await reconciler.renew(world.record(), holding)
 
 
 async def test_a_lacking_permission_refuses_before_the_first_write() -> None:
