@@ -12,8 +12,9 @@ import typer
 from reconciler.cli import exits, garbage, lazy
 from reconciler.cli.app import PROGRAM, parse
 from reconciler.cli.exits import MEANINGS, ExitCode
-from reconciler.cli.flags import CommonFlags, PlanFlags, ReviewFormat
+from reconciler.cli.flags import CommonFlags, Format, FormatFlags, ReviewFlags
 from reconciler.cli.output import Output, Streams
+from reconciler.cli.standard import finish, standard_streams
 from reconciler.cli.usage import usage_text
 from reconciler.core.errors import ConfigError, ReconcilerError
 from reconciler.core.plan import problem_document
@@ -22,14 +23,13 @@ from reconciler.core.plan import problem_document
 def main() -> None:
     """Run the command with the process's own arguments, and exit."""
     garbage.seldom()
-    streams = Streams(stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr, environment=os.environ, now=lazy.now)
+    streams = standard_streams(os.environ, lazy.now)
     try:
         code = run(sys.argv[1:], streams)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read stdout has gone; Python must not complain about it once more when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.ERROR
+    except OSError:
+        code = ExitCode.ERROR  # whoever read stdout has gone, or it has no room for the help
+    if not finish(streams.stdout):
+        code = code or ExitCode.ERROR
     garbage.no_more()
     sys.exit(int(code))
 
@@ -53,7 +53,7 @@ def _attempt(flags: CommonFlags, output: Output) -> ExitCode:
     try:
         return lazy.load(flags.verb).run(flags, output)
     except ConfigError as error:
-        if isinstance(flags, PlanFlags) and flags.format is ReviewFormat.JSON:
+        if isinstance(flags, FormatFlags | ReviewFlags) and flags.format.value == Format.JSON.value:
             output.document({"problems": [problem_document(problem) for problem in error.problems]})
         for problem in error.problems:
             output.problem(problem)

@@ -12,7 +12,7 @@ from typing import TextIO
 
 from reconciler.cli.bar import Bar
 from reconciler.cli.flags import CommonFlags, Format
-from reconciler.core.errors import Problem
+from reconciler.core.errors import Problem, ReconcilerError
 from reconciler.core.model import Json
 from reconciler.core.plan import problem_document
 from reconciler.render.painter import PLAIN, Painter, Style, clean
@@ -60,10 +60,15 @@ class Output:
         return self._verbose
 
     def result(self, text: str) -> None:
-        """A result, to stdout."""
+        """A result, to stdout. Raises `BrokenPipeError` where its reader has gone."""
         self.settle()
-        self.streams.stdout.write(f"{text}\n")
-        self.streams.stdout.flush()
+        try:
+            self.streams.stdout.write(f"{text}\n")
+            self.streams.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise ReconcilerError(f"the results cannot be written to stdout: {error.strerror}") from None
 
     def document(self, value: Json) -> None:
         """A result as JSON, to stdout."""
