@@ -95,20 +95,23 @@ class Means:
 class _Turns:
     """When those that find no room may come back: `concurrency` at a time are handed on, and take `pace` seconds each.
 
-    `horizon` is when all turns are over that were given so far.
+    No one takes longer than `deadline` seconds. `horizon` is when all turns are over that were given so far.
     """
 
     concurrency: int
+    deadline: float
     pace: float = 0.1
     horizon: float = 0.0
 
     def next(self, now: float) -> float:
-        """When one more may have its turn."""
-        self.horizon = max(self.horizon, now + FULL_PAUSE) + self.pace / self.concurrency
-        return min(self.horizon, now + LONGEST_PAUSE)
+        """When one more may have its turn. Never far ahead, also of a clock that was set back."""
+        turn = max(self.horizon, now + FULL_PAUSE) + self.pace / self.concurrency
+        self.horizon = min(turn, now + LONGEST_PAUSE)
+        return self.horizon
 
     def took(self, seconds: float) -> None:
-        self.pace = 0.8 * self.pace + 0.2 * seconds
+        """One of them took so long, by a clock that may have been set meanwhile."""
+        self.pace = 0.8 * self.pace + 0.2 * min(seconds, self.deadline)
 
 
 @dataclass(slots=True)
@@ -131,12 +134,12 @@ class Dispatcher:
     def __init__(self, means: Means, routes: Routes) -> None:
         self._means = means
         self._routes = routes
-        self._lanes = {id(route): _Lane(route, _Turns(route.concurrency)) for route in routes.routes}
+        self._lanes = {id(route): _Lane(route, _Turns(route.concurrency, route.deadline)) for route in routes.routes}
         self._lease = 2 * max((route.deadline for route in routes.routes), default=0.0) + MARGIN
         self._held: set[str] = set()
         self._sending: set[asyncio.Task[None]] = set()
         self._ended: list[Attempt] = []
-        self._suspects = _Turns(1)
+        self._suspects = _Turns(1, max((route.deadline for route in routes.routes), default=0.0))
         self._suspect = ""
         self._changed = asyncio.Event()
         self._troubles = 0

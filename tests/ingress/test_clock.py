@@ -12,6 +12,7 @@ from reconciler.core.deliveries import Filter
 from reconciler.core.model import EventTraits, Secret
 from reconciler.engine.context import Stop
 from reconciler.ingress.admission import FRESH
+from reconciler.ingress.dispatching import LONGEST_PAUSE, _Turns
 from reconciler.ingress.ports import Kind, Vendor
 from reconciler.ingress.routes import Retries, Route, Routes
 from reconciler.ingress.targets.event import Again, Event
@@ -96,6 +97,17 @@ async def test_what_arrives_while_the_clock_is_wrong_is_handed_on_once_it_is_rig
     await desk.end()
     assert target.ids == ["a-00001"]
     assert desk.clock.now() < NOW + max(jump, 0.0) + 4 * HOURS
+
+
+def test_a_jump_makes_nobody_wait_for_a_busy_target_any_longer() -> None:
+    """How long the target seems to have taken, and until when it is busy, would otherwise be wrong for hours."""
+    turns = _Turns(concurrency=1, deadline=30.0)
+    turns.took(5 * HOURS)
+    assert turns.next(NOW) - NOW < LONGEST_PAUSE
+
+    turns.next(NOW + 5 * HOURS)
+    assert turns.next(NOW) <= NOW + LONGEST_PAUSE
+    assert turns.next(NOW + LONGEST_PAUSE) < NOW + 2 * LONGEST_PAUSE
 
 
 async def test_a_clock_that_was_a_year_ahead_drops_nothing_that_waits() -> None:
