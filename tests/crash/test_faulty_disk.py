@@ -20,7 +20,7 @@ from reconciler.core.deliveries import Delivery, DispatchState, Filter, Handed
 from reconciler.ingress.limits import Limits
 from tests.support.faulty_disk import FaultyDisk
 from tests.support.ingress_process import Running, project, running, sent, store_of
-from tests.support.load import Senders, until
+from tests.support.load import SLACK, Senders, until
 
 TARGETS = "targets:\n  - log: {file: handed.jsonl}\n    retry: {first: 0.1, longest: 0.1}\n"
 KEEP_SECONDS = Limits().keep_seconds
@@ -200,7 +200,7 @@ async def test_a_stalled_disk_acknowledges_nothing_and_takes_no_more_than_it_can
             assert await sent(ingress.port, READY) == 503
             disk.heal()
             await senders.more(200)
-        assert senders.slowest < KEEP_SECONDS + 5
+        assert senders.slowest < KEEP_SECONDS + SLACK
         await assert_it_goes_on(root, senders, ingress)
         await settled(root)
     assert_handed_on(root)

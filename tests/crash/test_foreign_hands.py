@@ -15,7 +15,7 @@ import pytest
 from reconciler.ingress.limits import Limits
 from tests.crash.test_faulty_disk import FAST, HEALTH, READY, TARGETS, assert_handed_on, assert_it_goes_on, settled
 from tests.support.ingress_process import project, running, sent
-from tests.support.load import Senders
+from tests.support.load import SLACK, Senders
 
 pytestmark = pytest.mark.processes
 
@@ -44,11 +44,11 @@ async def test_a_state_that_another_process_holds_puts_deliveries_off(root: Path
         async with senders.at_work(ingress.port):
             await senders.more(50)
             with locked(root):
-                await senders.refused(50)
+                await senders.refused(16)
                 assert await sent(ingress.port, HEALTH) == 200
                 assert await sent(ingress.port, READY) == 503
             await senders.more(50)
-        assert senders.slowest < Limits().keep_seconds + 5
+        assert senders.slowest < Limits().keep_seconds + SLACK
         await assert_it_goes_on(root, senders, ingress)
         await settled(root)
     assert_handed_on(root)
@@ -68,10 +68,9 @@ async def test_a_state_that_is_gone_acknowledges_nothing(root: Path, how: str) -
             else:
                 shutil.copy(state, root / "other.db")
                 (root / "other.db").replace(state)
-            await senders.refused(16)
             before = len(senders.acknowledged)
             await senders.refused(100)
-            assert len(senders.acknowledged) == before
+            assert len(senders.acknowledged) - before <= 16, "what was under way when it went, at most"
             assert await sent(ingress.port, READY) == 503
             away.replace(state)
             await senders.more(50)

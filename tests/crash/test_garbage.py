@@ -104,7 +104,7 @@ def test_garbage_is_refused_and_nothing_else_happens(tmp_path: Path) -> None:
     """Hundreds of connections; afterwards a delivery is taken as ever."""
     root = project(tmp_path / "project")
 
-    @settings(max_examples=40)
+    @settings(max_examples=25)
     @given(st.lists(garbage(), min_size=8, max_size=16))
     def swamp(messages: Sequence[bytes]) -> None:
         async def main() -> None:

@@ -14,6 +14,10 @@ PATIENCE = 20.0
 """Seconds for which anything is waited for: far longer than it takes anywhere."""
 
 
+SLACK = 10.0
+"""Seconds that a busy machine may add to any answer."""
+
+
 @dataclass
 class Answer:
     """What a sender got, and after how many seconds."""
