@@ -42,14 +42,18 @@ class FullError(ReconcilerError):
 class Keeper:
     """Keeps arrivals, from one event loop. The thread begins with the first; `close` ends it.
 
-    `most` may wait at a time, each for `patience` seconds.
+    `most` may wait at a time, with `most_bytes` of bodies, each for `patience` seconds.
     """
 
-    def __init__(self, inbox: Inbox, most: int, progress: Progress, patience: float = math.inf) -> None:
+    def __init__(
+        self, inbox: Inbox, most: int, progress: Progress, patience: float = math.inf, most_bytes: float = math.inf
+    ) -> None:
         self._inbox = inbox
         self._most = most
         self._progress = progress
         self._patience = patience
+        self._most_bytes = most_bytes
+        self._bytes = 0
         self._asked: dict[asyncio.Future[str], float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._stuck = False
@@ -71,7 +75,7 @@ class Keeper:
     @property
     def full(self) -> bool:
         """Whether one more would be refused."""
-        return self._waiting >= self._most or self._closed or self._stuck
+        return self._waiting >= self._most or self._bytes >= self._most_bytes or self._closed or self._stuck
 
     @property
     def troubled(self) -> bool:
@@ -94,6 +98,7 @@ class Keeper:
             kept.set_exception(FullError("too much waits to be kept"))
             return kept
         self._waiting += 1
+        self._bytes += len(arrival.delivery.body)
         self._asked[kept] = loop.time()
         if self._timer is None:
             self._timer = loop.call_later(_LOOK_EVERY, self._look, loop)
@@ -208,7 +213,8 @@ class Keeper:
         """The thread is done with these, one way or the other."""
         self._stuck = False
         self._waiting -= len(batch)
-        for _, kept in batch:
+        for arrival, kept in batch:
+            self._bytes -= len(arrival.delivery.body)
             self._asked.pop(kept, None)
 
     def _put_off(self, count: int, why: str, now: float) -> None:

@@ -15,8 +15,9 @@ class Limits:
     `min_speed` is in bytes per second, and holds once a body is `patience` seconds old. `rate` is for one client at one
     webhook, `unknown_rate` for all requests to webhooks that are not in memory, together, and `unknown_rate_each` for
     those of one client. `trusted_hops` is how many proxies of ours stand before us and write `X-Forwarded-For`. `held`
-    bounds the bytes of all bodies in memory. `keep_seconds` is how long what is proved may wait to be stored: GitHub,
-    for one, hangs up after ten.
+    bounds the bytes of all bodies that are received, and of all that wait to be stored, also where their senders were
+    put off meanwhile. `keep_seconds` is how long what is proved may wait to be stored: GitHub, for one, hangs up after
+    ten.
     """
 
     max_body: int = 1024 * 1024

@@ -47,7 +47,7 @@ class Receiver:
         self._suspicion = Suspicion(ports.inbox, ports.progress)
         self.admission = Admission(ports, limits.keep_seconds)
         self.arrivals = Arrivals(ports.clock, ports.entropy, ports.ordered)
-        self.keeper = Keeper(ports.inbox, limits.queue, ports.progress, limits.keep_seconds)
+        self.keeper = Keeper(ports.inbox, limits.queue, ports.progress, limits.keep_seconds, limits.held)
         counters.gauge("ingress_in_flight", "Requests that are being worked on.", lambda: self._flight.count)
         counters.gauge("ingress_waiting", "Deliveries that wait to be stored.", lambda: self.keeper.waiting)
         counters.gauge("ingress_held_bytes", "Bytes of bodies in memory.", lambda: self._reader.held)

@@ -130,6 +130,23 @@ async def test_a_full_queue_refuses_at_once() -> None:
     await keeper.close()
 
 
+async def test_a_queue_is_bounded_in_bytes_too() -> None:
+    """Whoever was put off is no request any more, but what they sent still waits in memory."""
+    inbox = MoodyInbox()
+    keeper = Keeper(inbox, 100, Told(), most_bytes=10)
+    inbox.stall.clear()
+    asked = [keeper.keep(arrival(number, body=b"8 bytes.")) for number in range(2)]
+    assert keeper.full
+
+    with pytest.raises(FullError):
+        await keeper.keep(arrival(2))
+
+    inbox.stall.set()
+    await asyncio.gather(*asked)
+    assert not keeper.full
+    await keeper.close()
+
+
 async def test_a_close_stores_what_waits_and_takes_nothing_more() -> None:
     """Whoever waits is told; who gave up meanwhile is no problem."""
     inbox = MoodyInbox()
