@@ -56,7 +56,8 @@ class Delivery:
     """One HTTP request that was verified, byte for byte, at `received_at` (UNIX seconds).
 
     `id` is ours and sorts by time; `provider_delivery_id` the vendor's, empty where it gives none. `url` is the one
-    that the provider was given, `query` what followed it.
+    that the provider was given, `query` what followed it. `replayed_as` is the delivery that dispatches of this one
+    moved to when it was handed on once more; empty where none did.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Delivery:
     body: bytes
     events: tuple[str, ...] = ()
     provider_delivery_id: str = ""
+    replayed_as: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +180,7 @@ class Inbox(Protocol):
         That of an earlier delivery where one of the keys was seen (the first such key decides): then nothing is kept,
         and nobody is dispatched to, but its other keys lead to that delivery from then on. No repetition makes a
         fleeting key last longer; once its time is over, it leads to the next delivery that is kept. A dispatch whose id
-        is known moves to the new delivery and is due again.
+        is known moves to the new delivery and is due again; of one that is replayed the earlier tells where to.
         """
         ...
 

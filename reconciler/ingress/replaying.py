@@ -26,7 +26,7 @@ class Replay:
 
     def arrival(self, delivery_id: str) -> Arrival:
         """The delivery as it is to be kept, under an id of its own; `received_at` stays, for that is when it came."""
-        again = replace(self.delivery, id=delivery_id, provenance=Provenance.REPLAYED)
+        again = replace(self.delivery, id=delivery_id, provenance=Provenance.REPLAYED, replayed_as="")
         dispatches = tuple(replace(dispatch, delivery_id=delivery_id) for dispatch in self.dispatches)
         return Arrival(delivery=again, keys=(f"replay {delivery_id}",), dispatches=dispatches)
 

@@ -45,7 +45,7 @@ class Told:
         """What came of it, in a word for one and in numbers for several."""
         states = Counter(str(each.state) for each in self.handed)
         if not states:
-            return "no dispatch"
+            return "replayed" if self.delivery.replayed_as else "no dispatch"
         if len(states) == 1 and len(self.handed) == 1:
             return next(iter(states))
         return ", ".join(f"{states[state]} {state}" for state in map(str, DispatchState) if states[state])
@@ -94,6 +94,8 @@ def delivery_text(told: Told, painter: Painter) -> str:
         ("size", f"{len(delivery.body)} bytes"),
         ("outcome", told.outcome),
     ]
+    if delivery.replayed_as:
+        rows.append(("replayed as", delivery.replayed_as))
     lines = columns(rows, widest=200)
     for each in told.handed:
         lines += ["", *_dispatch_lines(each, painter)]
@@ -115,6 +117,7 @@ def delivery_json(told: Told) -> dict[str, Json]:
         "url": told.url,
         "bytes": len(delivery.body),
         "outcome": told.outcome,
+        "replayed_as": delivery.replayed_as or None,
         "latency": None if latency is None else round(latency, 3),
         "dispatches": [_dispatch_json(each) for each in told.handed],
     }

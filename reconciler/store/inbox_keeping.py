@@ -13,6 +13,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from itertools import chain
 from json.encoder import encode_basestring_ascii as quoted
@@ -21,7 +22,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
-from reconciler.core.deliveries import Arrival, Delivery, Dispatch, key_digest
+from reconciler.core.deliveries import Arrival, Delivery, Dispatch, Provenance, key_digest
 from reconciler.core.errors import StateError
 from reconciler.store.records import chunks
 from reconciler.store.tables import deliveries, delivery_keys
@@ -60,6 +61,7 @@ _PUT_DISPATCH = _Put(
     "(?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', 0, ?, '', '', 0)",
 )
 _DROP_DISPATCH = "DELETE FROM dispatches WHERE delivery_id = ? AND id = ?"
+_LEAVE = "UPDATE deliveries SET replayed_as = ? WHERE id = ?"
 
 
 _HEX = 32
@@ -244,17 +246,25 @@ def _keep(connection: Connection, arrivals: Sequence[Arrival]) -> None:
     places = [_dispatch_row(dispatch, arrival.delivery) for arrival in arrivals for dispatch in arrival.dispatches]
     known_by = [(name_digest(row[1]), row[2], row[0], None) for row in places]
     all_new = _put(connection, _PUT_KEY, known_by) == len(known_by)
-    _put(connection, _PUT_DISPATCH, places if all_new else _moved(connection, places))
+    if not all_new:
+        replayed = {each.delivery.id for each in arrivals if each.delivery.provenance is Provenance.REPLAYED}
+        places = _moved(connection, places, replayed)
+    _put(connection, _PUT_DISPATCH, places)
 
 
-def _moved(connection: Connection, rows: Sequence[_DispatchRow]) -> Sequence[_DispatchRow]:
-    """`rows`, the last of each dispatch alone, and none of them left where it was before."""
+def _moved(connection: Connection, rows: Sequence[_DispatchRow], replayed: AbstractSet[str]) -> list[_DispatchRow]:
+    """`rows`, the last of each dispatch alone, and none of them left where it was before.
+
+    An earlier delivery that loses one to a delivery in `replayed` tells so from then on.
+    """
     last = {_Key(name_digest(row[1]), row[2]): row for row in rows}
     for digests in chunks(sorted({key.digest for key in last})):
         found = connection.execute(select(_k.digest, _k.scope, _k.delivery_id).where(_k.digest.in_(digests))).all()
         mine = [(key, owner) for digest, scope, owner in found if (key := _Key(digest, scope)) in last]
         put_rows(connection, _DROP_DISPATCH, [(owner, last[key][1]) for key, owner in mine])
         put_rows(connection, _MOVE_KEY, [(last[key][0], *key) for key, _ in mine])
+        led = {owner: last[key][0] for key, owner in mine if owner != last[key][0] and last[key][0] in replayed}
+        put_rows(connection, _LEAVE, [(now, before) for before, now in led.items()])
     return [*last.values()]
 
 

@@ -27,7 +27,7 @@ _d = deliveries.c
 _p = dispatches.c
 _delivery_columns = (
     *(_d.id, _d.scope, _d.webhook_id, _d.provider, _d.received_at, _d.provenance, _d.method, _d.url, _d.query),
-    *(_d.headers, _d.body, _d.events, _d.provider_delivery_id),
+    *(_d.headers, _d.body, _d.events, _d.provider_delivery_id, _d.replayed_as),
 )
 _dispatch_columns = (
     *(_p.id, _p.delivery_id, _p.part, _p.kind, _p.subscriber, _p.node_id, _p.events, _p.line),
@@ -150,6 +150,7 @@ def _delivery(row: Sequence[Any]) -> Delivery:
         body=row[10],
         events=_events(row[11]),
         provider_delivery_id=row[12],
+        replayed_as=row[13] or "",
     )
 
 

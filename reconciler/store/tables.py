@@ -218,6 +218,7 @@ deliveries = Table(
     Column("size", Integer, nullable=False),
     Column("headers", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Column("replayed_as", IN_TIME),
     Index("ix_deliveries_scope_id", "scope", "id", "received_at", "size"),
     Index("ix_deliveries_scope_webhook_id", "scope", "webhook_id", "id"),
 )

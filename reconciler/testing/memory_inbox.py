@@ -159,6 +159,10 @@ class MemoryInbox:
             return kept
         self._deliveries[delivery.id] = delivery
         for dispatch in arrival.dispatches:
+            before = self._dispatches.get(dispatch.id)
+            if before is not None and delivery.provenance is Provenance.REPLAYED:
+                left = self._deliveries[before.handed.dispatch.delivery_id]
+                self._deliveries[left.id] = replace(left, replayed_as=delivery.id)
             self._dispatches[dispatch.id] = _Waiting(_due(dispatch, delivery), delivery.scope)
         return delivery.id
 

@@ -122,7 +122,11 @@ def test_a_delivery_goes_all_the_way(filled: Project) -> None:
         assert (replayed.code, "1 delivery, 1 dispatch to 1 subscriber" in replayed.out) == (0, True)
         again = eventually(lambda: handed_on(filled)[1:])[0]
     assert (again["id"], again["provenance"], again["data"]) == (event["id"], "replayed", event["data"])
-    assert [each["provenance"] for each in listed(filled)] == ["replayed", "received"]
+    newer, older = listed(filled)
+    assert [each["provenance"] for each in (newer, older)] == ["replayed", "received"]
+    assert (older["outcome"], older["replayed_as"], newer["replayed_as"]) == ("replayed", newer["id"], None)
+    shown = filled.run("deliveries", "show", older["id"]).out
+    assert f"replayed as    {newer['id']}" in shown
     text = filled.run("deliveries", "list").out
     assert "github  push  github/repo/acme/api@acme-github" in text
 

@@ -173,6 +173,20 @@ def test_a_dispatch_that_is_known_moves_to_the_later_delivery(inbox: Inbox) -> N
     assert (job.dispatch.id, job.delivery.id, job.attempt) == (arrival(1).dispatches[0].id, delivery(2).id, 1)
 
 
+def test_a_delivery_tells_which_replay_its_dispatches_moved_to(inbox: Inbox) -> None:
+    """The last one, for a replay that is replayed too; what was given none by it tells nothing."""
+    inbox.accept([arrival(1), arrival(5)])
+    for number in (2, 3):
+        made = arrival(number, provenance=Provenance.REPLAYED)
+        inbox.accept([replace(made, dispatches=(replace(arrival(1).dispatches[0], delivery_id=made.delivery.id),))])
+    moved = replace(arrival(4), dispatches=arrival(5).dispatches)
+    inbox.accept([moved])
+
+    told = {each.id: (each.replayed_as, len(handed)) for each, handed in inbox.deliveries(SCOPE, Filter(), 9)}
+    ids = [delivery(number).id for number in range(6)]
+    assert told == {ids[1]: (ids[2], 0), ids[2]: (ids[3], 0), ids[3]: ("", 1), ids[4]: ("", 1), ids[5]: ("", 0)}
+
+
 # -- claiming and settling ---------------------------------------------------------------------------------------------
 
 

@@ -52,6 +52,7 @@ def _deliveries() -> None:
         sa.Column("size", sa.Integer, nullable=False),
         sa.Column("headers", sa.Text, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("replayed_as", _IN_TIME),
         sa.PrimaryKeyConstraint("id", name="pk_deliveries"),
         sa.ForeignKeyConstraint(["scope"], ["scopes.name"], name="fk_deliveries_scope_scopes"),
     )
