@@ -1,7 +1,7 @@
 """Repetitions that no vendor sends: what was delivered before, under another id of the provider's.
 
 The id often stands in a header that nobody signed. Whoever captured a request can send it again under an id of their
-own; it is not kept again, and this says so aloud.
+own, or without any; it is not kept again, and this says so aloud.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Suspicion:
 
     def look(self, repeated: Delivery, kept_id: str) -> None:
         """Look at a delivery that was not kept, for `kept_id` was."""
-        if repeated.provider_delivery_id and len(self._looking) < MOST:
+        if len(self._looking) < MOST:
             task = asyncio.create_task(self._look(repeated, kept_id))
             self._looking.add(task)
             task.add_done_callback(self._looking.discard)
@@ -39,7 +39,7 @@ class Suspicion:
             return
         if found is not None and found[0].provider_delivery_id != repeated.provider_delivery_id:
             message = (
-                f"{repeated.provider}: what is delivery {kept_id} came again under another id of the provider's; it "
-                "was not kept again (a captured request, perhaps)"
+                f"{repeated.provider}: what is delivery {kept_id} came again under another id, or none; it was not "
+                "kept again (a captured request, perhaps)"
             )
             self._progress("ingress_repeated", level="warning", message=message, delivery=kept_id)

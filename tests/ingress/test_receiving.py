@@ -160,12 +160,13 @@ async def test_a_duplicate_gets_the_same_answer_and_is_not_kept_again() -> None:
     assert world.ingress.counters.of(Outcome.DUPLICATE) == 99
 
 
-async def test_the_same_bytes_under_another_id_are_a_repetition_and_said_aloud() -> None:
-    """The id stands in a header that nobody signed; nothing of the delivery is in the log."""
+@pytest.mark.parametrize("again", ["d2", None])
+async def test_the_same_bytes_under_another_id_are_a_repetition_and_said_aloud(again: str | None) -> None:
+    """Or without the id: it stands in a header that nobody signed. Nothing of the delivery is in the log."""
     world = World()
 
     assert (await world.post({"n": 1}, delivery="d1")).status == 200
-    assert (await world.post({"n": 1}, delivery="d2")).status == 200
+    assert (await world.post({"n": 1}, headers={"x-delivery": again})).status == 200
     await asyncio.gather(*world.ingress._receiver._suspicion._looking)
 
     assert len(world.inbox.kept()) == 1
