@@ -11,6 +11,7 @@ import typer
 
 from reconciler.cli import exits, garbage, lazy
 from reconciler.cli.app import PROGRAM, parse
+from reconciler.cli.ending import leave_threads_behind
 from reconciler.cli.exits import MEANINGS, ExitCode
 from reconciler.cli.flags import CommonFlags, Format, FormatFlags, ReviewFlags
 from reconciler.cli.output import Output, Streams
@@ -26,6 +27,7 @@ def main() -> None:
     streams = standard_streams(os.environ, lazy.now)
     try:
         code = run(sys.argv[1:], streams)
+        leave_threads_behind(int(code))
     except OSError:
         code = ExitCode.ERROR  # whoever read stdout has gone, or it has no room for the help
     if not finish(streams.stdout):

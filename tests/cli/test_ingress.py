@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import urllib.request
 from pathlib import Path
@@ -148,6 +149,24 @@ async def test_metrics_are_on_a_port_of_their_own(tmp_path: Path) -> None:
         text = await asyncio.to_thread(_read, ingress.metrics)
     assert 'reconciler_ingress_requests_total{provider="github",outcome="kept"} 1' in text
     assert "reconciler_ingress_connections 1" in text or "reconciler_ingress_connections 0" in text
+
+
+@pytest.mark.processes
+async def test_a_log_that_nobody_reads_does_not_keep_it_from_its_end(tmp_path: Path) -> None:
+    """Standard output may be a pipe whose reader is stuck; what was not written is handed on at the next start."""
+    root = project(tmp_path / "project", "targets:\n  - {log: {payload: true}, timeout: 1}\n")
+    stuck, full = os.pipe()
+    try:
+        with running(root, stdout=full) as ingress:
+            for number in range(400):
+                assert await sent(ingress.port, delivery(number)) == 200
+            ingress.process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(ingress.process.wait, 45) == 143
+    finally:
+        os.close(stuck)
+        os.close(full)
+    with store_of(root) as store:
+        assert store.inbox().backlog("acme").count > 0
 
 
 @pytest.mark.processes

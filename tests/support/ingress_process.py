@@ -96,7 +96,9 @@ class Running:
 
 
 @contextmanager
-def running(root: Path, *arguments: str, environment: Mapping[str, str] = _NOTHING) -> Iterator[Running]:
+def running(
+    root: Path, *arguments: str, environment: Mapping[str, str] = _NOTHING, stdout: int = subprocess.DEVNULL
+) -> Iterator[Running]:
     """The ingress as a process, once it is ready."""
     process = subprocess.Popen(  # noqa: S603 - our own command
         [
@@ -104,7 +106,7 @@ def running(root: Path, *arguments: str, environment: Mapping[str, str] = _NOTHI
             *("--port", "0", "--log-format", "json", *arguments),
         ],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
         env=process_environment({}) | environment,
