@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from reconciler.core.assess import RESET_SECRET, View, in_place, slot_refusal
+from reconciler.core.assess import AGREED, RESET_SECRET, TOLD_ONCE, View, in_place, slot_refusal
 from reconciler.core.diff import Change, differences, relations_document
 from reconciler.core.ingress_url import ingress_url, webhook_id_in
 from reconciler.core.matching import healthiest_first
@@ -162,17 +162,30 @@ def adoption_step(wish: Desired, recorded: Recorded | None, match: Match, view: 
         surplus=tuple(twin.remote_id for twin in twins),
         lease_expires_at=best.lease_expires_at,
     )
-    lost = view.secret_origin is SecretOrigin.RESPONSE and not (desired.secret or record.secret)
+    lost = _is_lost(desired, record, view)
     stuck = [change.field for change in changes if not _settable(change, view)]
     if not lost and not stuck:
         return draft
-    way_out = (
-        "its signing secret cannot be read there: give it with --secret env/NAME"
-        if lost
-        else "the provider cannot change it in place: let a pass create one of ours, then remove the old one there"
-    )
+    way_out = _way_out(lost, view)
     reason = Reason.SECRET_LOST if lost or "secret" in stuck else Reason.NOT_UPDATABLE
     return _anew(replace(draft, reason=reason, way_out=way_out), match)
+
+
+def _is_lost(desired: Desired, record: Recorded, view: View) -> bool:
+    """Whether nobody can say the secret of the object. What a receiver was told, no person can give either."""
+    given = desired.secret if view.secret_origin is SecretOrigin.RESPONSE else ""
+    return view.secret_origin in TOLD_ONCE and not (given or record.secret)
+
+
+def _way_out(lost: bool, view: View) -> str:
+    if lost and view.secret_origin is SecretOrigin.RESPONSE:
+        return "its signing secret cannot be read there: give it with --secret env/NAME"
+    why = (
+        "the provider told its signing secret to the receiver that it had when it was made, and to nobody since"
+        if lost
+        else "the provider cannot change it in place"
+    )
+    return f"{why}: let a pass create one of ours, then remove the old one there"
 
 
 def _anew(draft: Step, match: Match) -> Step:
@@ -199,7 +212,7 @@ def _changes(desired: Desired, record: Recorded, best: Observed, view: View) -> 
     changes.append(Change("triggers", None, relations_document(desired.relations)))
     if desired.secret:
         changes.append(Change("secret", None, desired.secret[:8]))
-    elif view.secret_origin is SecretOrigin.CALLER:
+    elif view.secret_origin in AGREED:
         changes.append(RESET_SECRET)
     return tuple(sorted(changes, key=lambda change: change.field))
 

@@ -26,12 +26,19 @@ MAKING = frozenset({Action.CREATE, Action.REGISTER, Action.REPLACE})
 """Actions that make an object at the provider."""
 
 
-COPIED = frozenset({SecretOrigin.VENDOR, SecretOrigin.RESPONSE})
+COPIED = frozenset({SecretOrigin.VENDOR, SecretOrigin.RESPONSE, SecretOrigin.HANDSHAKE, SecretOrigin.FETCH})
 """Whoever makes the secret of a manual webhook, so that a person must copy it to us."""
 
 
+TOLD_ONCE = frozenset({SecretOrigin.RESPONSE, SecretOrigin.HANDSHAKE})
+"""The secret is told while the object is made, and never again."""
+
+AGREED = frozenset({SecretOrigin.CALLER, SecretOrigin.FETCH})
+"""An update makes the secret of the object and ours one: it takes ours, or tells its own."""
+
+
 RESET_SECRET = Change("secret", None, "reset")
-"""The object may have another secret than ours, which nobody can read there: ours is set."""
+"""The object may have another secret than the recorded one: ours is set, or the provider is asked for its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,11 +227,11 @@ def _secret_unsure(item: Observed, recorded: Recorded, view: View) -> bool:
 
 
 def _has_secret(view: View) -> bool:
-    return view.secret_origin in {SecretOrigin.CALLER, SecretOrigin.RESPONSE}
+    return view.secret_origin in AGREED | TOLD_ONCE
 
 
 def _can_set_secret(view: View) -> bool:
-    return view.secret_origin is SecretOrigin.CALLER and in_place(RESET_SECRET, view.traits)
+    return view.secret_origin in AGREED and in_place(RESET_SECRET, view.traits)
 
 
 def _with_secret(changes: tuple[Change, ...]) -> tuple[Change, ...]:

@@ -171,10 +171,14 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """One webhook's part of a transaction: the record, and the secret where it changes."""
+    """One webhook's part of a transaction: the record, and the secret where it changes.
+
+    With `forget` the secrets that it had are forgotten first: they were those of an object that is no more.
+    """
 
     record: Recorded
     secret: Secret | None = None
+    forget: bool = False
 
 
 class Outcome(StrEnum):
@@ -268,6 +272,13 @@ class Store(Protocol):
 
     def secrets(self, webhook_id: str) -> tuple[Secret, ...]:
         """The secrets that deliveries may be signed with, newest first."""
+        ...
+
+    def capture(self, scope: str, webhook_id: str, secret: Secret) -> bool:
+        """Keep the first secret of a webhook that is being registered, told by its provider; False where it is not.
+
+        Without the lease: the pass that has it waits for the provider, and the provider for the receiver.
+        """
         ...
 
     def fingerprint(self, secret: Secret) -> str:

@@ -16,6 +16,9 @@ from reconciler.engine.points import Point
 from reconciler.engine.removing import remove_objects, remove_record
 from reconciler.engine.unit import Outcome, Remote, Result, Unit, registration, remote
 
+TOLD = frozenset({SecretOrigin.RESPONSE, SecretOrigin.HANDSHAKE, SecretOrigin.FETCH})
+"""Until the provider tells it, nobody knows the secret of an object."""
+
 
 async def create(unit: Unit, step: Step, desired: Desired) -> Outcome:
     """A new record and, for an auto webhook, its registration. A tombstone comes back with its id, URL and secret."""
@@ -45,7 +48,7 @@ async def register(unit: Unit, step: Step, desired: Desired, recorded: Recorded)
     secret = await unit.secret_of(recorded.id)
     minted = None if secret else _minted(unit, desired)
     secret = secret or minted
-    unsure = bool(step.surplus) or _origin(unit, desired) is SecretOrigin.RESPONSE
+    unsure = bool(step.surplus) or _origin(unit, desired) in TOLD
     record = replace(record, secret="" if unsure else unit.fingerprint(secret))
     way = remote(unit, desired)
     await unit.write(Point.INTENT, Write(record=record, secret=minted))
@@ -149,10 +152,15 @@ def _origin(unit: Unit, desired: Desired) -> SecretOrigin:
 
 
 async def _register(unit: Unit, way: Remote, record: Recorded, secret: Secret | None) -> None:
-    """Create at the provider and record the answer."""
+    """Create at the provider and record the answer, with the secret that the provider told, if it is the one to."""
     wanted = registration(record, secret)
+    handed_over = way.provider.traits.secret_origin is SecretOrigin.HANDSHAKE
 
     async def attempt() -> Answer:
+        if handed_over:
+            # What an earlier attempt was told is of no use any more, and the window in which it is told begins anew.
+            opened = replace(record, secret="", updated_at=unit.now)
+            await unit.write(Point.INTENT, Write(record=opened, forget=True))
         try:
             return await way.provider.create(way.target, wanted)
         except TerminalError as error:
@@ -162,16 +170,32 @@ async def _register(unit: Unit, way: Remote, record: Recorded, secret: Secret | 
             return await way.provider.update(way.target, twin.remote_id, wanted)
 
     answer = await way.call(Point.CREATE, attempt, lambda: _found(unit, way, wanted))
-    fingerprint = unit.fingerprint(answer.secret or secret)
-    confirmed = recording.confirmed(record, answer, fingerprint, unit.now)
+    in_force = await _captured(unit, record) if handed_over else answer.secret or secret
+    confirmed = recording.confirmed(record, answer, unit.fingerprint(in_force), unit.now)
     await unit.write(Point.CONFIRM, Write(record=confirmed, secret=answer.secret))
+
+
+async def _captured(unit: Unit, record: Recorded) -> Secret:
+    """What the receiver was told while create was in flight.
+
+    Raises `TerminalError` where it was told nothing: the record stays an intent, without a secret. So the next pass
+    removes the object, and makes it anew.
+    """
+    secret = await unit.secret_of(record.id)
+    if secret is None:
+        raise TerminalError(
+            "the webhook was made, and its signing secret reached nobody: an ingress on this state must be reached at "
+            "the base URL while a webhook is made; the next pass removes this one and makes it anew",
+            kind=ErrorKind.BAD_ANSWER,
+        )
+    return secret
 
 
 async def _found(unit: Unit, way: Remote, wanted: Registration) -> Answer | None:
     """Our object, where the create whose answer was lost, or was "exists already", did make it.
 
-    What the provider returns only once is lost with the answer: then the object is removed, to be made anew. Where the
-    provider cannot list, nobody knows, and the create is not repeated.
+    A secret that the provider tells only once is lost with the answer: then the object is removed, to be made anew. One
+    that it tells again is asked for. Where the provider cannot list, nobody knows, and the create is not repeated.
     """
     traits = way.provider.traits
     if "list" not in traits.types[way.target.type].operations:
@@ -180,7 +204,9 @@ async def _found(unit: Unit, way: Remote, wanted: Registration) -> Answer | None
             kind=ErrorKind.UNSUPPORTED,
         )
     mine = [item for item in await way.provider.list(way.target) if _is(item, wanted, traits.name, unit)]
-    if mine and traits.secret_origin is SecretOrigin.RESPONSE:
+    if mine and traits.secret_origin in TOLD:
+        if traits.secret_origin is SecretOrigin.FETCH and "update" in traits.types[way.target.type].operations:
+            return await way.once(Point.UPDATE, partial(way.provider.update, way.target, mine[0].remote_id, wanted))
         for item in mine:
             await way.once(Point.DELETE, partial(way.provider.delete, way.target, item.remote_id))
         return None

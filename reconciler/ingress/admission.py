@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from reconciler.core.capture import may_be_told
 from reconciler.core.errors import StateError
 from reconciler.core.model import Phase, Secret
 from reconciler.ingress.ports import Found, Kind, Ports, Vendor
@@ -31,9 +32,6 @@ REMEMBERED: Final = 10_000
 
 THREADS: Final = 4
 """How many webhooks are read at a time."""
-
-CAPTURE_SECONDS: Final = 600.0
-"""For how long after it was written a webhook that is being registered may be told its secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,13 +127,12 @@ class Admission:
         kind = vendor.kinds.get(record.key.type) if vendor is not None else None
         if vendor is None or kind is None:
             return None
-        pending = record.phase is Phase.PENDING and not found.secrets
-        young = self._ports.clock.now() - max(record.created_at, record.updated_at) < CAPTURE_SECONDS
+        capturing = may_be_told(record, bool(found.secrets), self._ports.clock.now())
         return Admitted(
             found=found,
             vendor=vendor,
             kind=kind,
-            facts=Facts(resource=record.resource, provider_id=record.remote_id, capturing=pending and young),
+            facts=Facts(resource=record.resource, provider_id=record.remote_id, capturing=capturing),
             disabled=record.phase is Phase.TOMBSTONE,
             at=at,
             verify=verifier(vendor.scheme, found.secrets),

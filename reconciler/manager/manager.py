@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
+from reconciler.core.capture import may_be_told
 from reconciler.core.errors import BlockedError, ConfigError, MissingConfigError, Problem
 from reconciler.core.ingress_url import ingress_url
 from reconciler.core.model import Desired, Json, Phase, Recorded, Relation, Secret
@@ -33,6 +34,7 @@ from reconciler.manager.wishes import Ask
 from reconciler.providers.client import HttpTransport
 from reconciler.verify.delivery import read_delivery
 from reconciler.verify.handshakes import HandshakeReply, answer
+from reconciler.verify.request import Facts
 from reconciler.verify.schemes import Unverified, secret_problem, verify
 
 
@@ -267,15 +269,21 @@ class WebhookManager:
     async def handshake(self, webhook: Webhook, request: IncomingRequest) -> HandshakeReply | None:
         """What to answer where the provider asks whether the receiver is there; None for every other request.
 
-        Some providers ask while they register the webhook, so the receiver must be up before it is asked for. Give the
-        reply as it is. A request that is no handshake, or whose proof does not hold, is for `validate_payload`.
+        Some providers ask while they register the webhook, so the receiver must be up before it is asked for; `get`
+        gives the webhook then. A secret that is told so is kept before this returns. Give the reply as it is. A request
+        that is no handshake, or whose proof does not hold, is for `validate_payload`.
         """
         store, record = await self._records.store(), await self._records.one(webhook.id)
         if record is None or record.phase is Phase.TOMBSTONE:
             return None
         incoming = await received(request, record.url)
         secrets = await asyncio.to_thread(store.secrets, record.id)
-        reply = answer(self._ports.handshakes, self._ports.scheme, secrets, incoming, self._ports.clock.now())
+        now = self._ports.clock.now()
+        facts = Facts(resource=record.resource, capturing=may_be_told(record, bool(secrets), now))
+        reply = answer(self._ports.handshakes, self._ports.scheme, secrets, incoming, now, facts)
+        told = reply.captured if isinstance(reply, HandshakeReply) else None
+        if told and not await asyncio.to_thread(store.capture, self._settings.scope, record.id, told):
+            return None
         return reply if isinstance(reply, HandshakeReply) else None
 
     def triggered_by(self, webhook: Webhook, event_type: str) -> tuple[TriggeredNode | TriggeredPreset, ...]:

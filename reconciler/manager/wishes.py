@@ -14,6 +14,7 @@ from reconciler.core.model import (
     ProviderTraits,
     Recorded,
     Relation,
+    SecretOrigin,
     Subscriber,
     SubscriberKind,
     TypeTraits,
@@ -59,6 +60,9 @@ def auto(traits: ProviderTraits, ask: Ask, credentials: str) -> Desired:
 def manual(traits: ProviderTraits, ask: Ask, subscriber: Subscriber) -> Desired:
     """The wish for a webhook that a person pastes; its subscriber is attached. Raises `ConfigError` as `auto` does."""
     kind = _type(traits, ask.webhook_type)
+    if traits.secret_origin is SecretOrigin.HANDSHAKE:
+        message = f"{traits.title} tells its secret while we register: use get_suitable_auto_webhook"
+        raise _refusal("auto_only", message)
     key = WebhookKey(_user(ask.user_id), traits.name, kind.name, manual=True, subscriber=str(subscriber))
     events = _events(traits, kind, ask.events)
     return _wish(key, "", kind, events, (Relation(subscriber, "", tuple(sorted(events))),))

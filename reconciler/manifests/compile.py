@@ -282,6 +282,9 @@ class Compiler:
         if rules.traits.manual_only and place.spec.manual is False:
             message = f"{rules.provider.name}/{rules.traits.name} has no API: its webhooks are always manual"
             place.complain("manual_only", message, ("manual",), "leave the key out, or write manual: true")
+        if rules.provider.secret_origin is SecretOrigin.HANDSHAKE and place.spec.manual:
+            message = f"{rules.provider.name} tells its secret while we register: its webhooks are never manual"
+            place.complain("auto_only", message, ("manual",), "leave the key out, and name credentials")
         return rules.traits.manual_only or bool(place.spec.manual)
 
     def _credentials(self, place: _Place, *, manual: bool) -> str:

@@ -182,8 +182,13 @@ def _remarks(export: Export, item: _Candidate, first: _Candidate) -> Iterator[st
     health = f" ({observed.health})" if observed.health else ""
     slot = export.provider.types[trigger.type].slot
     name = "The webhook" if slot else f"Webhook {observed.remote_id}"
-    yield f"{name} to {shown_url(observed.url)}{_STATES[observed.active]}{health}{ours}:"
-    yield f"  {_command(export, item)}"
+    told = f"{name} to {shown_url(observed.url)}{_STATES[observed.active]}{health}{ours}"
+    if export.provider.secret_origin is SecretOrigin.HANDSHAKE and not item.found.unrecorded:
+        yield f"{told}. It cannot be adopted: the receiver alone was told its secret."
+        yield "A pass makes one of ours beside it; then remove this one at the provider."
+    else:
+        yield f"{told}:"
+        yield f"  {_command(export, item)}"
     if item.unknown:
         yield f"Left out, for no such event is known: {', '.join(item.unknown)}"
     if observed.events is None:

@@ -82,6 +82,10 @@ class EmptyStore:
     def secrets(self, webhook_id: str) -> tuple[Secret, ...]:
         return ()
 
+    def capture(self, scope: str, webhook_id: str, secret: Secret) -> bool:
+        """Nothing is being registered."""
+        return False
+
     def fingerprint(self, secret: Secret) -> str:
         return self._fingerprints.of(secret)
 

@@ -44,10 +44,13 @@ def of_webhook(connection: Connection, ring: KeyRing, webhook_id: str) -> tuple[
 
 
 def put(connection: Connection, ring: KeyRing, writes: Sequence[Write]) -> None:
-    """Add the secrets of `writes` as the newest; one that is the newest already is not added again.
+    """Add the secrets of `writes` as the newest, after what they forget; the newest is not added again.
 
     (A record written again after an interruption would else push the older secret out.)
     """
+    forgotten = [write.record.id for write in writes if write.forget]
+    for chunk in chunks(forgotten):
+        connection.execute(delete(secrets).where(_s.webhook_id.in_(chunk)))
     changed = {write.record.id: write for write in writes if write.secret is not None}
     versions = _versions(connection, changed)
     rows = []

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from reconciler.core.deliveries import Rebuilt
 from reconciler.core.errors import ErrorKind, TerminalError
 from reconciler.core.model import Observed, ProviderTraits, Secret, SecretOrigin, TypeTraits
 from reconciler.core.ports import Answer, Budget, Credentials, Missed, Registration, Target
+
+_ANSWERED: Final = frozenset({SecretOrigin.RESPONSE, SecretOrigin.FETCH})
+_MINTED: Final = _ANSWERED | {SecretOrigin.HANDSHAKE}
 
 Fault = Callable[[str, Target], None]
 """Called before a verb is carried out, with its name; raises what the provider shall answer instead."""
@@ -30,6 +34,10 @@ def _never() -> float | None:
     return None
 
 
+async def _nobody(_webhook_id: str, _secret: Secret) -> bool:
+    return False
+
+
 @dataclass
 class MemoryProvider:
     """Keeps webhooks per (credentials' account, type, resource).
@@ -40,6 +48,9 @@ class MemoryProvider:
     `naming` gives the id of a new object where the caller chooses it, and then a create of one that is there overwrites
     it, as such vendors do. `lacking` maps credentials to the permission that they lack, `budgets` to what is left of
     their rate limit; `checked` logs the credentials whose permission was asked for.
+
+    Where the provider tells its secret by a handshake, `handshake` is the receiver: it is told the webhook's id and a
+    secret while a create is carried out, and returns whether it took it; where it did not, nothing is made.
 
     `log` has the tries at deliveries by the object's id, newest first, and `held` what each delivery held, by the id of
     the try; `asked` logs the tries that were to be sent again.
@@ -57,6 +68,7 @@ class MemoryProvider:
     held: dict[str, Rebuilt] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     naming: Callable[[Registration], str] | None = None
+    handshake: Callable[[str, Secret], Awaitable[bool]] = _nobody
     calls: list[tuple[str, str]] = field(default_factory=list)
     objects: dict[tuple[str, str, str], dict[str, Held]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -75,20 +87,25 @@ class MemoryProvider:
         self._begin("create", target)
         kind = self.traits.types[target.type]
         remote_id = self._named(kind, registration)
-        minted = Secret(f"minted-{remote_id}") if self.traits.secret_origin is SecretOrigin.RESPONSE else None
+        secret = await self._secret(remote_id, registration)
         observed = replace(_observed(remote_id, registration), lease_expires_at=self.lease_end())
-        self._place(target)[remote_id] = Held(observed, minted or registration.secret)
+        self._place(target)[remote_id] = Held(observed, secret)
         self._end("create", target)
-        return Answer(remote_id=remote_id, secret=minted, lease_expires_at=observed.lease_expires_at)
+        told = secret if self.traits.secret_origin in _ANSWERED else None
+        return Answer(remote_id=remote_id, secret=told, lease_expires_at=observed.lease_expires_at)
 
     async def update(self, target: Target, remote_id: str, registration: Registration) -> Answer:
         self._begin("update", target)
         held = self._held(target, remote_id)
         end = held.observed.lease_expires_at
         held.observed = replace(_observed(remote_id, registration), lease_expires_at=end)
-        held.secret = registration.secret or held.secret
+        told = None
+        if self.traits.secret_origin is SecretOrigin.CALLER:
+            held.secret = registration.secret or held.secret
+        elif self.traits.secret_origin is SecretOrigin.FETCH:
+            told = held.secret = held.secret or Secret(f"minted-{remote_id}")
         self._end("update", target)
-        return Answer(remote_id=remote_id, lease_expires_at=end)
+        return Answer(remote_id=remote_id, secret=told, lease_expires_at=end)
 
     async def renew(self, target: Target, remote_id: str, registration: Registration) -> Answer:
         self._begin("renew", target)
@@ -147,6 +164,13 @@ class MemoryProvider:
         if self.naming:
             return self.naming(registration)
         return "slot" if kind.slot else str(next(self._numbers))
+
+    async def _secret(self, remote_id: str, registration: Registration) -> Secret | None:
+        """The secret of a new object: ours, or one that the provider makes."""
+        origin, minted = self.traits.secret_origin, Secret(f"minted-{remote_id}")
+        if origin is SecretOrigin.HANDSHAKE and not await self.handshake(registration.webhook_id, minted):
+            raise TerminalError("the receiver did not take the secret", kind=ErrorKind.INVALID)
+        return minted if origin in _MINTED else registration.secret
 
     def _account(self, credentials: Credentials) -> str:
         return self.accounts.get(credentials.name, credentials.name)

@@ -122,6 +122,14 @@ class MemoryStore:
         with self._lock:
             return self._secrets.get(webhook_id, ())
 
+    def capture(self, scope: str, webhook_id: str, secret: Secret) -> bool:
+        with self._lock:
+            record = self._peek(scope).records.get(webhook_id)
+            if record is None or record.phase is not Phase.PENDING or self._secrets.get(webhook_id):
+                return False
+            self._secrets[webhook_id] = (secret,)
+            return True
+
     def fingerprint(self, secret: Secret) -> str:
         """A keyed digest; the key is no secret here, since nothing is kept."""
         return hmac.new(b"memory", secret.reveal().encode(), hashlib.sha256).hexdigest()
@@ -216,6 +224,8 @@ class MemoryStore:
         base = record.url.removesuffix(f"/webhooks/{record.key.provider}/{record.id}")
         if base != record.url:
             scope.base_urls.add(base)
-        kept = self._secrets.get(record.id, ())
+        kept = () if write.forget else self._secrets.get(record.id, ())
+        if write.forget:
+            self._secrets.pop(record.id, None)
         if write.secret is not None and kept[:1] != (write.secret,):
             self._secrets[record.id] = (write.secret, *kept)[:_KEPT]

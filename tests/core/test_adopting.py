@@ -197,6 +197,28 @@ def test_a_secret_that_is_told_once_must_be_supplied_for_a_foreign_object() -> N
     assert Change("secret", None, "fedcba98") in step.changes
 
 
+def test_a_secret_that_the_receiver_alone_was_told_makes_adoption_impossible() -> None:
+    """Nobody can give it either; one of ours is made anew, with its own id."""
+    wish = wishes(trigger(provider="handed"))[0]
+    chosen = {"address": wish.key.address("alice"), "remote_id": "f1"}
+    for supplied in ("", "fedcba9876543210"):
+        step = only(adopt(FOREIGN, wish=wish, secret=supplied, **chosen))
+        assert (step.action, step.reason) == (Action.BLOCKED, Reason.UNADOPTABLE)
+        assert "told its signing secret to the receiver" in step.way_out
+        assert "--secret" not in step.way_out
+    lost = observed(recorded(wish), remote_id="r1")
+    step = only(adopt(lost, wish=wish, unrecorded=True))
+    assert (step.action, step.reason, step.surplus) == (Action.REGISTER, Reason.SECRET_LOST, ("r1",))
+
+
+def test_a_key_that_can_be_asked_for_is_asked_for() -> None:
+    """An adoption needs no secret of anybody: the update that binds the object tells it."""
+    wish = wishes(trigger(provider="keyed"))[0]
+    step = only(adopt(FOREIGN, wish=wish, address=wish.key.address("alice"), remote_id="f1"))
+    assert (step.action, step.reason) == (Action.ADOPT, Reason.ADOPTED)
+    assert Change("secret", None, "reset") in step.changes
+
+
 def test_what_cannot_be_changed_in_place_is_made_anew_or_refused() -> None:
     """A provider without update: our own is registered again, a foreign one stays."""
     wish = wishes(trigger(provider="fixed"))[0]

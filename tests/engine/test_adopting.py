@@ -48,7 +48,7 @@ async def test_a_foreign_object_is_adopted_with_its_id_and_the_plan_is_empty() -
     )
 
 
-@pytest.mark.parametrize("provider", ["acme", "once", "slotted", "fixed"])
+@pytest.mark.parametrize("provider", ["acme", "once", "handed", "keyed", "slotted", "fixed"])
 async def test_a_lost_store_is_brought_back(provider: str) -> None:
     """Nothing is doubled, and adopting what no record explains leads to the same ids and URLs, in sync."""
     world = World()

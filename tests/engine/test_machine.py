@@ -25,7 +25,7 @@ from tests.support.crashing import Moment, living
 from tests.support.moody import Mood, MoodyProvider, doubled, with_moods
 from tests.support.world import World
 
-SHAPES = ["acme", "once", "slotted", "fixed", "tagged", "leased"]
+SHAPES = ["acme", "once", "handed", "keyed", "slotted", "fixed", "tagged", "leased"]
 DAY = 24 * 3600.0
 LAG = 10.0
 PASSES = 4
@@ -52,7 +52,9 @@ class Machine(RuleBasedStateMachine):
     @initialize(shape=st.sampled_from(SHAPES), seed=st.integers(0, 99))
     def begin(self, shape: str, seed: int) -> None:
         """One shape of provider for the whole run."""
-        provider = MoodyProvider(CATALOGUE[shape], time=self.world.clock.now, turns=seed)
+        provider = MoodyProvider(
+            CATALOGUE[shape], time=self.world.clock.now, turns=seed, handshake=self.world.hand_over
+        )
         if shape == "leased":
             provider.lease_end = lambda: self.world.clock.time + DAY
         if shape == "tagged":

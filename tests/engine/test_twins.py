@@ -25,7 +25,7 @@ LAG = 30.0
 def lagging(shape: str) -> tuple[World, MoodyProvider]:
     """A world whose provider's list lacks for a while what was made just now."""
     world = World()
-    provider = MoodyProvider(CATALOGUE[shape], time=world.clock.now, lag=LAG)
+    provider = MoodyProvider(CATALOGUE[shape], time=world.clock.now, lag=LAG, handshake=world.hand_over)
     world.providers = {shape: provider}
     return world, provider
 
@@ -50,7 +50,7 @@ def assert_one(world: World, shape: str) -> None:
     assert record.secret == world.store.fingerprint(held.secret)
 
 
-@pytest.mark.parametrize("shape", ["acme", "once", "fixed"])
+@pytest.mark.parametrize("shape", ["acme", "once", "handed", "keyed", "fixed"])
 async def test_an_object_that_was_not_listed_yet_is_doubled_and_the_twins_collapse(shape: str) -> None:
     """The answer was lost and the list lagged: two objects for a while, and one as soon as both are listed."""
     world, provider = lagging(shape)
@@ -65,7 +65,7 @@ async def test_an_object_that_was_not_listed_yet_is_doubled_and_the_twins_collap
     assert (await world.plan(trigger(provider=shape))).is_empty
 
 
-@pytest.mark.parametrize("shape", ["acme", "once"])
+@pytest.mark.parametrize("shape", ["acme", "once", "handed", "keyed"])
 async def test_what_is_pruned_is_removed_though_it_is_not_listed_yet(shape: str) -> None:
     """The recorded id is enough: nothing is left behind by a list that lags."""
     world, provider = lagging(shape)
@@ -105,7 +105,7 @@ async def test_an_object_made_by_hand_gets_our_secret() -> None:
     assert (await world.plan(trigger())).is_empty
 
 
-@pytest.mark.parametrize("shape", ["once", "fixed"])
+@pytest.mark.parametrize("shape", ["once", "handed", "fixed"])
 async def test_an_object_made_by_hand_is_made_anew_where_no_secret_can_be_set(shape: str) -> None:
     """Its secret can be neither known nor changed: it is removed, and ours is registered with its own id and URL."""
     world = World()
@@ -119,7 +119,7 @@ async def test_an_object_made_by_hand_is_made_anew_where_no_secret_can_be_set(sh
     assert (await world.plan(trigger(provider=shape))).is_empty
 
 
-@pytest.mark.parametrize("shape", ["acme", "once", "fixed"])
+@pytest.mark.parametrize("shape", ["acme", "once", "handed", "keyed", "fixed"])
 async def test_a_copy_never_takes_the_place_of_ours_with_another_secret(shape: str) -> None:
     """Ours was switched off and a healthy copy stands beside it: whichever stays has our secret."""
     world = World()
@@ -134,7 +134,7 @@ async def test_a_copy_never_takes_the_place_of_ours_with_another_secret(shape: s
     assert (await world.plan(trigger(provider=shape))).is_empty
 
 
-@pytest.mark.parametrize("shape", ["acme", "once", "fixed"])
+@pytest.mark.parametrize("shape", ["acme", "once", "handed", "keyed", "fixed"])
 async def test_a_copy_beside_an_interrupted_webhook_is_told_from_it(shape: str) -> None:
     """Two objects and no recorded id: the one that stays has our secret."""
     world = World()

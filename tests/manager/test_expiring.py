@@ -6,12 +6,15 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from reconciler.core.errors import ConfigError, TerminalError
 from reconciler.core.model import Secret
 from reconciler.manager.manager import WebhookManager
 from reconciler.manager.ports import ManagerPorts
 from reconciler.system import SystemEntropy
 from reconciler.verify.delivery import BodyEvent, DeliveryRules
-from reconciler.verify.handshakes import BodyPlace, Handshake, QueryPlace
+from reconciler.verify.handshakes import BodyPlace, Handshake, HeaderPlace, QueryPlace
 from reconciler.verify.schemes import sign
 from reconciler.verify.token import BodyTokenScheme
 from tests.manager.support import NOW, SCHEME, Incoming, Platform, StillClock, delivery
@@ -59,6 +62,48 @@ async def test_a_signed_handshake_is_answered_with_the_recorded_secret() -> None
     assert reply.body == b"c"
     forged = replace(signed, pairs=sign(SCHEME, Secret("other"), content, NOW))
     assert await manager_of(platform).handshake(webhook, forged) is None
+
+
+async def test_a_secret_told_in_a_handshake_is_kept_while_the_webhook_is_made() -> None:
+    """And in no other moment; deliveries are verified with it, and such a webhook is never manual."""
+    platform = Platform(provider_name="handed")
+    place = HeaderPlace("X-Hook-Secret")
+    manager = manager_of(platform, handshakes=(Handshake(place=place, capture=place, proved=False),))
+    taken: list[str] = []
+
+    async def told(webhook_id: str, secret: Secret) -> bool:
+        asked = Incoming(b"", ((place.name, secret.reveal()),))
+        replies = [await manager.handshake(await manager.get(webhook_id), asked) for _ in range(2)]
+        taken.extend(webhook_id for reply in replies if reply)
+        return replies[0] is not None
+
+    platform.provider.handshake = told
+    webhook = await platform.suitable("push")
+    assert taken == [webhook.id]
+    assert platform.secret(webhook) == Secret("minted-1")
+    late = Incoming(b"", ((place.name, "mine"),))
+    assert await manager.handshake(webhook, late) is None
+    with pytest.raises(ConfigError, match="while we register"):
+        await platform.manual("push")
+
+
+async def acknowledged(_webhook_id: str, _secret: Secret) -> bool:
+    """A receiver that is not ours."""
+    return True
+
+
+async def test_two_tellers_at_once_are_not_both_believed() -> None:
+    """The store keeps the first; whoever was second gets no reply."""
+    platform = Platform(provider_name="handed")
+    place = HeaderPlace("X-Hook-Secret")
+    manager = manager_of(platform, handshakes=(Handshake(place=place, capture=place, proved=False),))
+    platform.provider.handshake = acknowledged
+    with pytest.raises(TerminalError, match="reached nobody"):
+        await platform.suitable("push")
+    (record,) = platform.store.records(platform.settings.scope)
+    platform.store.capture = lambda *_: False
+    asked = Incoming(b"", ((place.name, "second"),))
+    assert await manager.handshake(await manager.get(record.id), asked) is None
 
 
 async def test_a_delivery_is_no_handshake_and_a_tombstone_takes_none() -> None:

@@ -62,6 +62,7 @@ CATALOGUE = {
         _provider("paper", SecretOrigin.VENDOR, PAPER),
         _provider("naked", SecretOrigin.NONE, BOT, verified=False),
         _provider("open", SecretOrigin.RESPONSE, NEEDY),
+        _provider("handed", SecretOrigin.HANDSHAKE, BOT),
     )
 }
 

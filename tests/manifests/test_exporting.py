@@ -93,6 +93,7 @@ def test_open_events_are_kept() -> None:
         ("acme", {}, False),
         ("acme", {"updatable": frozenset({"url"})}, True),
         ("once", {}, True),
+        ("keyed", {}, False),
     ],
 )
 def test_a_secret_is_asked_for_where_it_can_neither_be_read_nor_reset(
@@ -102,6 +103,14 @@ def test_a_secret_is_asked_for_where_it_can_neither_be_read_nor_reset(
     assert (
         f"--secret env/{provider.upper()}_SIGNING_SECRET" in manifest_of(export(provider, **changes), [found()])
     ) is wanted
+
+
+def test_what_told_its_secret_to_the_receiver_alone_is_exported_without_a_command() -> None:
+    """It cannot be adopted, and the comment says what to do; one of ours is made anew by a command."""
+    text = manifest_of(export("handed"), [found()])
+    assert "reconcile adopt" not in text
+    assert "It cannot be adopted: the receiver alone was told its secret." in text
+    assert "reconcile adopt --unrecorded" in manifest_of(export("handed"), [replace(found(), unrecorded=True)])
 
 
 def test_deliveries_without_proof_need_no_secret() -> None:

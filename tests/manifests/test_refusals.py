@@ -61,6 +61,11 @@ PAPER = "provider: paper, events: [sent]"
         ("type: repo, events: [push]", "{", ": the key 'provider' is missing"),
         (f"{FORGE}, {AB}", "{", ": the key 'events' is missing"),
         (f"{FORGE}, {AB}, events: []", "[]", ".events: must not be empty"),
+        (
+            "provider: handed, events: [push], manual: true",
+            "true",
+            ".manual: handed tells its secret while we register: its webhooks are never manual",
+        ),
         (f"{PAPER}, manual: false", "false", ".manual: paper/plain has no API: its webhooks are always manual"),
         (f"{PAPER}, secret: env/GONE", "env/", ".secret: the environment variable GONE is not set"),
         (f"{PAPER}, secret: ghp_canary", "ghp", ".secret: expected a reference such as env/NAME"),

@@ -371,3 +371,31 @@ def test_a_lapsed_lease_that_nobody_took_still_writes(store: Store) -> None:
     store.write(held, [Write(record=recorded(1))])
 
     assert store.records(SCOPE) == [recorded(1)]
+
+
+def test_a_secret_that_is_told_is_kept_once_and_only_while_the_webhook_is_made(store: Store) -> None:
+    """The first for a pending record without a secret; no lease is asked for, and nobody else's record is touched."""
+    pending = recorded(phase=Phase.PENDING, remote_id="", secret="")
+    put(store, pending)
+    put(store, recorded(2))
+
+    assert not store.capture(SCOPE, recorded(2).id, _OLD)
+    assert not store.capture("other", pending.id, _OLD)
+    assert not store.capture(SCOPE, recorded(3).id, _OLD)
+    assert store.capture(SCOPE, pending.id, _OLD)
+    assert not store.capture(SCOPE, pending.id, _NEW)
+    assert (store.secrets(pending.id), store.secrets(recorded(2).id)) == ((_OLD,), ())
+
+
+def test_what_a_write_forgets_is_gone_before_its_own_secret_counts(store: Store) -> None:
+    """Then another one can be told, or is the only one; the secrets of other webhooks stay."""
+    pending = recorded(phase=Phase.PENDING, remote_id="", secret="")
+    held = lease(store)
+    store.write(held, [Write(record=pending, secret=_OLD), Write(record=recorded(2), secret=_OLD)])
+
+    store.write(held, [Write(record=pending, forget=True)])
+    assert store.secrets(pending.id) == ()
+    assert store.capture(SCOPE, pending.id, _NEW)
+    store.write(held, [Write(record=pending, secret=_NEWEST, forget=True)])
+
+    assert (store.secrets(pending.id), store.secrets(recorded(2).id)) == ((_NEWEST,), (_OLD,))

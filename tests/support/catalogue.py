@@ -34,6 +34,8 @@ CATALOGUE = {
     for item in (
         traits("acme"),
         traits("once", origin=SecretOrigin.RESPONSE),
+        traits("handed", origin=SecretOrigin.HANDSHAKE),
+        traits("keyed", origin=SecretOrigin.FETCH),
         traits("slotted", slot=True),
         traits("fixed", operations=ALL - {"update"}),
         traits("tagged"),

@@ -15,13 +15,13 @@ from tests.support.builders import graph, trigger
 from tests.support.crashing import MONTH, just, living
 from tests.support.world import World
 
-LISTABLE = ("acme", "once", "slotted", "fixed", "tagged", "leased", "ending")
+LISTABLE = ("acme", "once", "handed", "keyed", "slotted", "fixed", "tagged", "leased", "ending")
 """Providers where the next pass can find out what the last one did."""
 
-UPDATABLE = ("acme", "once", "slotted", "tagged", "leased", "ending")
+UPDATABLE = ("acme", "once", "handed", "keyed", "slotted", "tagged", "leased", "ending")
 """Those that update in place."""
 
-MANY = ("acme", "once", "fixed", "tagged", "leased", "ending")
+MANY = ("acme", "once", "handed", "keyed", "fixed", "tagged", "leased", "ending")
 """Those with room for more than one webhook on a resource."""
 
 FOREIGN = "https://ci.example.net/incoming"
@@ -128,7 +128,7 @@ def _adopting(shape: str) -> dict[str, Scenario]:
     lost = (wants(one), _lost_store)
     by_id = wants(one, adopt=(Adoption(address=f"{shape}/repo/acme/api@main", remote_id="77"),))
     foreign = (_foreign_object(shape),)
-    updatable = ("acme", "leased", "ending")
+    updatable = ("acme", "keyed", "leased", "ending")
     return {
         "adopt what no record explains": Scenario(lost, unrecorded, after=(unrecorded, anything)),
         "adopt it, after another pass": Scenario(lost, unrecorded, after=(anything, unrecorded, anything)),

@@ -45,7 +45,14 @@ class World:
 
     def __post_init__(self) -> None:
         if not self.providers:
-            self.providers = {name: MemoryProvider(traits) for name, traits in CATALOGUE.items()}
+            self.providers = {
+                name: MemoryProvider(traits, handshake=self.hand_over) for name, traits in CATALOGUE.items()
+            }
+
+    async def hand_over(self, webhook_id: str, secret: Secret) -> bool:
+        """What an ingress on the store does where a provider tells its secret: another process, which nobody kills."""
+        taken: bool = self.store.capture(self.scope, webhook_id, secret)
+        return taken
 
     def provider(self, name: str = "acme") -> MemoryProvider:
         """One of the providers."""
