@@ -45,6 +45,8 @@ OPERATIONS = ("create", "list", "update", "delete", "ping", "renew")
 ORIGINS: Mapping[SecretOrigin, str] = {
     SecretOrigin.CALLER: "ours, sent with create and update",
     SecretOrigin.RESPONSE: "the vendor's, told once in the answer to create",
+    SecretOrigin.HANDSHAKE: "the vendor's, told to the ingress while create is in flight: it must be reachable then",
+    SecretOrigin.FETCH: "the vendor's, asked for after every create and update",
     SecretOrigin.VENDOR: "the vendor's, pasted: a manifest's `secret` refers to it",
     SecretOrigin.NONE: "none",
 }

@@ -139,12 +139,17 @@ class Arrivals:
     def _dispatches(
         self, delivery_id: str, record: Recorded, kind: Kind, parts: Sequence[Part], identity: str
     ) -> Iterator[Dispatch]:
+        told: set[str] = set()
         for number, part in enumerate(parts):
+            # A vendor may send what it sent before among other parts: by its own id it is known again.
+            known = bool(part.id) and part.id not in told
+            told.add(part.id)
+            whole, place = (f"part {part.id}", 0) if known else (identity, number)
             for relation, events in _asked(record.relations, part.events, kind.events):
                 subscriber = relation.subscriber
                 name = str(subscriber)
                 yield Dispatch(
-                    id=dispatch_id(record.id, identity, number, name, relation.node_id),
+                    id=dispatch_id(record.id, whole, place, name, relation.node_id),
                     delivery_id=delivery_id,
                     part=number,
                     subscriber=subscriber,

@@ -24,6 +24,7 @@ from reconciler.providers.blocks.recovery import Recover
 from reconciler.providers.blocks.resources import Events, Fields, Identity, Lease, Lifecycle, Limits, Option, Type
 from reconciler.providers.rendering import embedded, placeholders
 from reconciler.providers.soundness import is_keyless, proof_problems
+from reconciler.verify.words import FORM
 
 WORDS: Mapping[str, frozenset[str]] = {
     "list": frozenset({"path", "resource"}),
@@ -139,6 +140,8 @@ def _refusals(candidate: Definition) -> Iterator[Refusal]:
     yield from _listed(candidate)
     yield from _fields(candidate)
     yield from _proof(candidate)
+    yield from _told(candidate)
+    yield from _forms(candidate)
 
 
 def _calls(candidate: Definition) -> Iterator[Refusal]:
@@ -245,6 +248,20 @@ def _unknown(template: Json, where: tuple[str, ...], words: frozenset[str] | set
         yield Refusal(where, f"nothing fills ${{{name}}} here; known are {known}")
 
 
+def _objects(candidate: Definition, every: set[str]) -> Iterator[Refusal]:
+    """Names that no objects could be made of."""
+    events = candidate.events
+    if (events.encoder == "objects") != bool(events.keys):
+        yield Refusal(("events",), "`keys` are those of the objects: they belong to the encoder `objects`")
+    if events.encoder != "objects":
+        return
+    for event in sorted(every):
+        if event.count(".") != len(events.keys) - 1:
+            yield Refusal(("events", "catalogue"), f"{event!r} must have a part for each of the `keys`")
+    if events.open:
+        yield Refusal(("events", "open"), "objects are made of names that are listed")
+
+
 def _grouped(candidate: Definition, every: set[str]) -> Iterator[Refusal]:
     """Groups that could not be told from one another in a row."""
     events = candidate.events
@@ -265,6 +282,7 @@ def _listed(candidate: Definition) -> Iterator[Refusal]:
     """Events that rules refer to and no catalogue lists."""
     every = {event for name in candidate.types for event in candidate.events_of(name)}
     yield from _grouped(candidate, every)
+    yield from _objects(candidate, every)
     if candidate.events.absent is not None:
         for index, event in enumerate(candidate.events.absent.all_but):
             if event not in every:
@@ -308,8 +326,9 @@ def _proof(candidate: Definition) -> Iterator[Refusal]:
         yield Refusal(("secret",), message)
     if not keyless and (verify == "none") != (origin is SecretOrigin.NONE):
         yield Refusal(("verify",), "`verify: none` and `secret: {origin: none}` belong together")
-    if (origin is SecretOrigin.RESPONSE) != (candidate.secret.path is not None):
-        yield Refusal(("secret",), "`path` tells where the answer holds the secret: it belongs to `origin: response`")
+    if (origin in {SecretOrigin.RESPONSE, SecretOrigin.FETCH}) != (candidate.secret.path is not None):
+        message = "`path` tells where the answer holds the secret: it belongs to the origins `response` and `fetch`"
+        yield Refusal(("secret",), message)
     if shown := candidate.secret.shown:
         if origin is not SecretOrigin.CALLER:
             yield Refusal(("secret", "shown"), "a secret that is missing is set again: that takes `origin: caller`")
@@ -318,3 +337,35 @@ def _proof(candidate: Definition) -> Iterator[Refusal]:
     if verify != "none":
         for path, problem in proof_problems(verify):
             yield Refusal(("verify", *path), problem)
+
+
+def _told(candidate: Definition) -> Iterator[Refusal]:
+    """Secrets that nothing would tell."""
+    origin, step = candidate.secret.origin, candidate.secret.step
+    if (origin is SecretOrigin.FETCH) != (step is not None):
+        yield Refusal(("secret",), "`step` is the call that tells the secret: it belongs to `origin: fetch`")
+    captures = [index for index, handshake in enumerate(candidate.handshakes) if handshake.capture]
+    if origin is SecretOrigin.HANDSHAKE and not captures:
+        yield Refusal(
+            ("secret",), "`origin: handshake` needs a handshake with `capture`: nothing else tells the secret"
+        )
+    for index in captures if origin is not SecretOrigin.HANDSHAKE else ():
+        yield Refusal(("handshakes", index, "capture"), "what is told here is a secret: write `origin: handshake`")
+    for name, kind in candidate.types.items():
+        if origin in {SecretOrigin.HANDSHAKE, SecretOrigin.FETCH} and "create" not in candidate.operations_of(name):
+            yield Refusal(("types", name), f"a secret of `origin: {origin}` is told after a `create`")
+        if step is not None:
+            words = {"path", "resource", "id", *(f"resource.{part}" for part in kind.resource.parts)}
+            token = {"token"} if isinstance(candidate.auth, PathAuth) else set()
+            yield from _step(step, ("secret", "step"), _Words(words | token, words))
+
+
+def _forms(candidate: Definition) -> Iterator[Refusal]:
+    """Forms that would be refused, or not read; ids of parts where there are none."""
+    delivery = candidate.delivery
+    if delivery.form is None and FORM in delivery.content_types:
+        yield Refusal(("delivery", "content_types"), "say in `form` what a form is read as")
+    if delivery.form is not None and delivery.content_types and FORM not in delivery.content_types:
+        yield Refusal(("delivery", "form"), f"a form is of the media type {FORM}, which is not among `content_types`")
+    if delivery.part_id and not delivery.batch:
+        yield Refusal(("delivery", "part_id"), "parts are those of a `batch`")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from reconciler.providers.blocks.deliveries import IdRuleBlock
+from typing import Literal
+
+from reconciler.providers.blocks.deliveries import FormField, IdRuleBlock
 from reconciler.providers.definition import Definition
 from reconciler.providers.proving import handshake_of, scheme_of
 from reconciler.verify.delivery import (
@@ -12,6 +14,7 @@ from reconciler.verify.delivery import (
     ConstantEvent,
     DeliveryRules,
     EventRule,
+    Form,
     HeaderEvent,
     HeaderId,
     IdRule,
@@ -45,8 +48,16 @@ def delivery_rules(definition: Definition, type_name: str) -> DeliveryRules:
         content_types=frozenset(definition.delivery.content_types),
         token=token if isinstance(token := scheme(definition), BodyTokenScheme) else None,
         batch=definition.delivery.batch or "",
+        part_id=definition.delivery.part_id or "",
+        form=_form(definition.delivery.form),
         encodings=frozenset(definition.delivery.encodings),
     )
+
+
+def _form(block: FormField | Literal["fields"] | None) -> Form | None:
+    if block is None:
+        return None
+    return Form() if block == "fields" else Form(block.json_field)
 
 
 def _event_rule(definition: Definition, type_name: str) -> EventRule:

@@ -41,15 +41,17 @@ def form_pairs(value: Json, key: str = "") -> Iterator[tuple[str, str]]:
         yield key, str(value)
 
 
-def encode_events(encoder: str, events: Iterable[str], catalogue: Iterable[str]) -> Json:
-    """A set of events as the vendor wants it: a sorted list, one text, or a flag for every event of the catalogue.
+def encode_events(block: Events, events: Iterable[str], catalogue: Iterable[str]) -> Json:
+    """A set of events as the vendor wants it: a sorted list of names or objects, one text, or flags.
 
-    Every flag is said, for a vendor may switch one on that is left out.
+    Every flag of the catalogue is said, for a vendor may switch one on that is left out.
     """
-    wanted = frozenset(events)
-    if encoder == "flags":
+    wanted = sent_names(block, events)
+    if block.encoder == "flags":
         return {name: name in wanted for name in sorted(wanted.union(catalogue))}
-    return ",".join(sorted(wanted)) if encoder == "csv" else sorted(wanted)
+    if block.encoder == "objects":
+        return [dict(zip(block.keys, name.split("."), strict=False)) for name in sorted(wanted)]
+    return ",".join(sorted(wanted)) if block.encoder == "csv" else sorted(wanted)
 
 
 def sent_names(block: Events, events: Iterable[str]) -> frozenset[str]:
@@ -68,7 +70,9 @@ def decode_events(
             return None if held is None else context.bad_answer(f"`{path}` holds no flags in the answer")
         return _shared(frozenset(name for name in catalogue if truth_of(held.get(name), name, context)))
     told = search(path, row)
-    if block.encoder == "csv":
+    if block.encoder == "objects":
+        told = _object_names(block, told, context)
+    elif block.encoder == "csv":
         told = [name.strip() for name in text_of(told, path, context).split(",") if name.strip()]
     found = names_of(told, path, context)
     if found is None and block.absent is not None:
@@ -77,6 +81,24 @@ def decode_events(
         return None
     names = frozenset(sent for name in found if (sent := block.told.get(name, name)) is not None)
     return _shared(_grouped(block, names))
+
+
+def _object_names(block: Events, told: Json, context: Context) -> list[str] | None:
+    """A name for each object: its keys with dots between them.
+
+    One that says more than the keys is narrower than the event, so its name says that too, and counts as a difference.
+    """
+    if told is None:
+        return None
+    if not isinstance(told, list) or not all(isinstance(item, Mapping) for item in told):
+        context.bad_answer(f"`{block.path}` is not a list of objects in the answer")
+    return [_object_name(block, item) for item in told]
+
+
+def _object_name(block: Events, item: Mapping[str, Json]) -> str:
+    parts = [value if isinstance(value := item.get(key), str) and value else "*" for key in block.keys]
+    more = sorted(key for key, value in item.items() if key not in block.keys and value not in (None, "", []))
+    return ".".join(parts) + (f" ({', '.join(more)})" if more else "")
 
 
 @lru_cache(maxsize=1000)

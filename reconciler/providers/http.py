@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import Final
 
 from reconciler.core.deliveries import Rebuilt
-from reconciler.core.errors import ErrorKind, TerminalError
+from reconciler.core.errors import ErrorKind, RetryableError, TerminalError
 from reconciler.core.model import Json, Observed, ProviderTraits, Secret, SecretOrigin
 from reconciler.core.ports import Answer, Budget, Credentials, Missed, Registration, ResponseCache, Target
 from reconciler.providers.answers import Context, document_of, rows_of, search, text_of
 from reconciler.providers.blocks.calls import Lookup, Step
 from reconciler.providers.blocks.resources import Identity
 from reconciler.providers.definition import Definition
-from reconciler.providers.encoding import CONTENT_TYPES, encode_body, encode_events, sent_names
+from reconciler.providers.encoding import CONTENT_TYPES, encode_body, encode_events
 from reconciler.providers.exchange import Exchange
 from reconciler.providers.leases import lease_end, told_end
 from reconciler.providers.lookups import Lookups
@@ -47,6 +47,7 @@ _TASKS: Final[Mapping[str, str]] = {
     "renew": "renew the webhook of",
     "delete": "delete the webhook of",
     "ping": "ping the webhook of",
+    "secret": "ask for the signing secret of the webhook of",
     **LOG_TASKS,
 }
 
@@ -119,10 +120,14 @@ class HttpProvider:
         document = document_of(reply, operation.context)
         end = told_end(self._definition.lease_of(target.type), document, operation.context)
         told = remote_id(identity, document, operation.context)
-        return Answer(remote_id=told, secret=self._minted(document, operation.context), lease_expires_at=end)
+        step = self._definition.secret.step
+        secret = self._minted(document, operation.context) if step is None else await self._asked(step, target, told)
+        return Answer(remote_id=told, secret=secret, lease_expires_at=end)
 
     async def update(self, target: Target, remote_id: str, registration: Registration) -> Answer:
-        return await self._extended("update", target, remote_id, registration)
+        answer = await self._extended("update", target, remote_id, registration)
+        step = self._definition.secret.step
+        return answer if step is None else replace(answer, secret=await self._asked(step, target, remote_id))
 
     async def renew(self, target: Target, remote_id: str, registration: Registration) -> Answer:
         return await self._extended("renew", target, remote_id, registration)
@@ -135,6 +140,15 @@ class HttpProvider:
         lease = self._definition.lease_of(target.type)
         end = told_end(lease, document_of(reply, operation.context), operation.context) if lease else None
         return Answer(remote_id=remote_id, lease_expires_at=end)
+
+    async def _asked(self, step: Step, target: Target, remote_id: str) -> Secret | None:
+        """The secret that the provider tells when it is asked; the object is there by now, whatever comes of it."""
+        try:
+            operation = await self._prepare("secret", step, target, {"id": remote_id})
+            reply = await self._send(operation)
+        except RetryableError as error:
+            raise RetryableError(str(error), after=error.after, uncertain=True, throttled=error.throttled) from error
+        return self._minted(document_of(reply, operation.context), operation.context)
 
     async def delete(self, target: Target, remote_id: str) -> None:
         operation = await self._operation("delete", target, {"id": remote_id})
@@ -231,7 +245,7 @@ class HttpProvider:
         return {
             "lease_end": lease_end(lease, self._now()) if lease and self._now else None,
             "url": registration.url,
-            "events": encode_events(events.encoder, sent_names(events, registration.events), catalogue),
+            "events": encode_events(events, registration.events, catalogue),
             "secret": registration.secret.reveal() if registration.secret else None,
             "webhook_id": registration.webhook_id,
             **{f"options.{name}": value for name, value in registration.options.items()},

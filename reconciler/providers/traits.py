@@ -11,6 +11,7 @@ from reconciler.core.model import (
     Quota,
     RecoveryTraits,
     RecoveryWay,
+    SecretOrigin,
     TypeTraits,
 )
 from reconciler.providers.blocks.recovery import Recover
@@ -43,7 +44,9 @@ def _option_traits(name: str, option: Option, definition: Definition) -> OptionT
 def _type_traits(definition: Definition, name: str) -> TypeTraits:
     kind = definition.types[name]
     options = definition.options_of(name)
-    url = definition.limits.url
+    url, updatable = definition.limits.url, frozenset(definition.fields.updatable)
+    if definition.secret.origin is SecretOrigin.FETCH and "update" in definition.operations_of(name):
+        updatable |= {"secret"}  # an update tells it
     return TypeTraits(
         name=name,
         events=EventTraits(
@@ -53,7 +56,7 @@ def _type_traits(definition: Definition, name: str) -> TypeTraits:
             wildcard=definition.events.wildcard,
         ),
         operations=frozenset(definition.operations_of(name)),
-        updatable=frozenset(definition.fields.updatable),
+        updatable=updatable,
         options={key: _option_traits(key, option, definition) for key, option in options.items()},
         canonical=kind.resource.canonical,
         default_resource=kind.resource.default,

@@ -15,6 +15,8 @@ from reconciler.engine.unit import Result
 from reconciler.testing.memory_store import MemoryStore
 from reconciler.testing.stand_ins import CountingEntropy, FixedCredentials, VirtualClock
 
+SCOPE = "contract"
+"""Of the records that a case makes."""
 BASE_URL = "https://hooks.example.com"
 MOVED_URL = "https://moved.example.com"
 FOREIGN_URL = "https://ci.example.com/hook"
@@ -34,6 +36,7 @@ class Subject:
 
     Where the type has one event only, it stands in both places. `clock` is the time in which the provider lives. `miss`
     has the provider send a delivery of an event that nobody takes; without it, nobody tries what is said of those.
+    `keep_in` tells the receiver the store to keep a secret in that the provider tells during a create.
     """
 
     provider: Provider
@@ -43,6 +46,7 @@ class Subject:
     events: tuple[str, str]
     clock: VirtualClock = field(default_factory=VirtualClock)
     miss: Callable[[str], Awaitable[None]] | None = None
+    keep_in: Callable[[MemoryStore], None] | None = None
 
     @property
     def target(self) -> Target:
@@ -97,6 +101,8 @@ class Bench:
     base_url: str = BASE_URL
 
     def __post_init__(self) -> None:
+        if self.subject.keep_in:
+            self.subject.keep_in(self.store)
         self.interference = Interference(self.subject.provider)
 
     async def run(self, *events: str) -> Report:
@@ -142,7 +148,7 @@ class Bench:
 
     def record(self) -> Recorded:
         """The only record."""
-        records = self.store.records("contract")
+        records = self.store.records(SCOPE)
         expect(len(records) == 1, f"expected one record, there are {len(records)}")
         return records[0]
 
@@ -172,7 +178,7 @@ class Bench:
             entropy=self.entropy,
         )
         scope = Scope(
-            name="contract",
+            name=SCOPE,
             base_url=self.base_url,
             catalogue={name: self.subject.provider.traits},
             binding="contract",

@@ -14,13 +14,15 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
-from reconciler.core.model import Json, SecretOrigin
+from reconciler.core.model import Json, Secret, SecretOrigin
 from reconciler.providers.answers import search
 from reconciler.providers.blocks.calls import CursorPages, LinkPages, NextUrlPages, NumberedPages, Step
 from reconciler.providers.definition import Definition
 from reconciler.providers.paging import with_query
 from reconciler.providers.rendering import split
 from reconciler.providers.transport import Call, Reply
+from reconciler.testing.contract_bench import SCOPE
+from reconciler.testing.memory_store import MemoryStore
 
 NEEDED: Final = ("create",)
 """Without it no case of the contract can be begun."""
@@ -62,6 +64,7 @@ class DefinitionStandIn:
     type_name: str
     now: Callable[[], float]
     unknown: list[str] = field(default_factory=list)
+    _store: MemoryStore | None = None
     _objects: dict[str, dict[str, Json]] = field(default_factory=dict)
     _cursors: dict[str, int] = field(default_factory=dict)
     _made: int = 1000
@@ -70,6 +73,10 @@ class DefinitionStandIn:
         self._routes = _routes(self.definition, self.type_name)
         _require_known_shapes(self.definition, self.type_name)
         self._row("1", {"url": "https://example.com/"})
+
+    def keep_in(self, store: MemoryStore) -> None:
+        """Say where the receiver keeps a secret that is told during a create."""
+        self._store = store
 
     async def send(self, call: Call) -> Reply:
         """The answer to a call; 404 where no operation is called so, or the object is gone."""
@@ -104,10 +111,13 @@ class DefinitionStandIn:
             self._made += 1
             remote_id = unquote(found.get("id", "")) or str(self._made)
             self._objects[remote_id] = self._lease() | self._sent(route, call)
+            self._hand_over(remote_id)
             return _reply(status, self._succeeded(self._created(remote_id)))
         remote_id = unquote(found.get("id", ""))
         if remote_id not in self._objects:
             return _reply(404, {"message": "there is no such webhook"})
+        if route.name == "secret":
+            return _reply(status, self._succeeded(self._told(remote_id)))
         if route.name == "delete":
             del self._objects[remote_id]
             return _reply(status, self._succeeded({}))
@@ -173,9 +183,21 @@ class DefinitionStandIn:
 
     def _created(self, remote_id: str) -> dict[str, Json]:
         row = self._row(remote_id, self._objects[remote_id])
-        if self.definition.secret.path:
-            _put(row, self.definition.secret.path, f"minted-{remote_id}")
+        if self.definition.secret.origin is SecretOrigin.RESPONSE:
+            row |= self._told(remote_id)
         return row
+
+    def _told(self, remote_id: str) -> dict[str, Json]:
+        """The secret, where the definition reads it."""
+        told = dict[str, Json]()
+        _put(told, self.definition.secret.path or "", _minted(remote_id))
+        return told
+
+    def _hand_over(self, remote_id: str) -> None:
+        """Tell the receiver the secret of what is being created."""
+        if self._store and self.definition.secret.origin is SecretOrigin.HANDSHAKE:
+            webhook_id = str(self._objects[remote_id].get("url", "")).rpartition("/")[2]
+            self._store.capture(SCOPE, webhook_id, Secret(_minted(remote_id)))
 
     def _looked_up(self, path: str) -> dict[str, Json] | None:
         """What a lookup reads: for each of its values a URI, from which an id can be taken as well."""
@@ -255,7 +277,7 @@ def _require_known_shapes(definition: Definition, type_name: str) -> None:
     identity = definition.identity
     if identity is None or ("list" in operations and not (identity.id and identity.url)):
         raise NotPossibleError("listed objects without an id or URL of their own (`identity`)")
-    if definition.secret.origin not in {SecretOrigin.CALLER, SecretOrigin.RESPONSE, SecretOrigin.NONE}:
+    if definition.secret.origin is SecretOrigin.VENDOR:
         raise NotPossibleError(f"secrets of origin `{definition.secret.origin}`")
     for name, step in operations.items():
         if step.body and step.body.format not in {"json", "form"}:
@@ -266,7 +288,9 @@ def _routes(definition: Definition, type_name: str) -> list[_Route]:
     """The type's operations, those with the most literal paths first."""
     root = urlsplit(definition.api.url).path if definition.api else ""
     routes = []
-    for name, step in definition.operations_of(type_name).items():
+    steps = definition.operations_of(type_name)
+    asked = {"secret": definition.secret.step} if definition.secret.step else {}
+    for name, step in (steps | asked).items():
         template = step.path.replace("${path}", definition.types[type_name].path)
         chosen = "webhook_id" if name == "create" else "id"
         routes.append(_Route(name, step, re.compile(_pattern(root, template, chosen))))
@@ -281,6 +305,10 @@ def _pattern(root: str, template: str, chosen: str = "id") -> str:
 
 def _group(word: str, chosen: str) -> str:
     return "(?P<id>[^/]+)" if word == chosen else "[^?]+"
+
+
+def _minted(remote_id: str) -> str:
+    return f"minted-{remote_id}"
 
 
 def _captured(template: Json, value: Json) -> Iterator[tuple[str, Json]]:

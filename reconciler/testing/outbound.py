@@ -65,7 +65,13 @@ class Courier:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return Outcome(delivery=delivery, error=f"{type(error).__name__}: {error}".rstrip(": "))
         kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return Outcome(delivery=delivery, status=answer.status_code, body=answer.text[:_BODY_SHOWN], media_type=kind)
+        return Outcome(
+            delivery=delivery,
+            status=answer.status_code,
+            body=answer.text[:_BODY_SHOWN],
+            media_type=kind,
+            echoed=answer.headers.get(delivery.echo_header, "") if delivery.echo_header else "",
+        )
 
 
 async def exchange(method: str, url: str, document: Any = None) -> Any:

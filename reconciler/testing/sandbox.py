@@ -25,6 +25,7 @@ from reconciler.testing.faults import Fault, Faults, faulty
 from reconciler.testing.outbound import Courier
 from reconciler.testing.requests_log import RequestLog, recording
 from reconciler.testing.vendors.airtable import Airtable
+from reconciler.testing.vendors.asana import Asana
 from reconciler.testing.vendors.base import (
     Access,
     Delivery,
@@ -40,9 +41,11 @@ from reconciler.testing.vendors.exa import Exa
 from reconciler.testing.vendors.gitea import Gitea
 from reconciler.testing.vendors.github import GitHub
 from reconciler.testing.vendors.gitlab import GitLab
+from reconciler.testing.vendors.hubspot import HubSpot
 from reconciler.testing.vendors.linear import Linear
 from reconciler.testing.vendors.manual import SENDERS
 from reconciler.testing.vendors.microsoft_graph import MicrosoftGraph
+from reconciler.testing.vendors.sendgrid import SendGrid
 from reconciler.testing.vendors.slack import Slack
 from reconciler.testing.vendors.slant3d import Slant3D
 from reconciler.testing.vendors.stripe import Stripe
@@ -65,6 +68,8 @@ ROOTS: Mapping[str, str] = {
     "microsoft-graph": "/microsoft-graph/v1.0",
     "exa": "/exa/websets/v0",
     "slant3d": "/slant3d/api",
+    "asana": "/asana/api/1.0",
+    "sendgrid": "/sendgrid",
 }
 """Provider to the path that stands for its API root; immutable in use."""
 
@@ -125,7 +130,7 @@ class Sandbox:
         self.microsoft_graph = MicrosoftGraph(around, access["microsoft-graph"])
         self.exa = Exa(around, access["exa"])
         self.slant3d = Slant3D(around, access["slant3d"])
-        self._senders: Mapping[str, Sender] = {**SENDERS, Slack.name: Slack(around)}
+        self._senders: Mapping[str, Sender] = {**SENDERS, Slack.name: Slack(around), HubSpot.name: HubSpot(around)}
         everyone: tuple[Vendor, ...] = (
             self.github,
             self.gitlab,
@@ -141,6 +146,8 @@ class Sandbox:
             self.microsoft_graph,
             self.exa,
             self.slant3d,
+            Asana(around, access["asana"]),
+            SendGrid(around, access["sendgrid"]),
         )
         self.vendors: Mapping[str, Vendor] = {vendor.name: vendor for vendor in everyone}
         mounts = [Mount(ROOTS[name], app=vendor.app) for name, vendor in self.vendors.items()]
@@ -181,8 +188,15 @@ class Sandbox:
         """Send what a vendor sends during a call; a handshake that could go nowhere is answered here."""
         if not (delivery.echo and self._answers) or self._courier.destination(delivery.url) is not None:
             return await self._deliver(delivery)
+        body = "" if delivery.echo_header else delivery.echo
         outcome = Outcome(
-            delivery=delivery, sent=False, status=200, body=delivery.echo, media_type="text/plain", error=_ANSWERED
+            delivery=delivery,
+            sent=False,
+            status=200,
+            body=body,
+            media_type="text/plain",
+            echoed=delivery.echo,
+            error=_ANSWERED,
         )
         self.outcomes.append(outcome)
         return outcome

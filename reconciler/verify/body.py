@@ -1,4 +1,4 @@
-"""The body of a received request as JSON, and what is at a JMESPath of it."""
+"""The body of a received request as JSON or as a form, and what is at a JMESPath of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NoReturn
+from urllib.parse import parse_qsl
 
 import jmespath
 from jmespath.exceptions import JMESPathError
@@ -22,6 +23,9 @@ MAX_INFLATED = 8 * 1024 * 1024
 
 MAX_GROWTH = 200
 """A body that grows more when it is inflated is made to."""
+
+MAX_FIELDS = 1000
+"""Of a form; no vendor sends more."""
 
 _GZIP: Final = 31
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -101,6 +105,30 @@ def _decoder(unique: AbstractSet[str]) -> json.JSONDecoder:
         return found
 
     return json.JSONDecoder(parse_constant=_not_json, object_pairs_hook=once)
+
+
+def parse_form(body: bytes, unique: AbstractSet[str] = frozenset()) -> dict[str, Json]:
+    """The fields of a form as an object of texts; raises `DeliveryError` for what is none.
+
+    A field that is there several times is a list of texts, but none of the names in `unique` may be.
+    """
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=MAX_FIELDS,
+        )
+    except ValueError:
+        # The cause quotes what the sender wrote.
+        raise DeliveryError("the body is not a form in UTF-8") from None
+    found: dict[str, list[Json]] = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    if any(len(values) > 1 for name, values in found.items() if name in unique):
+        raise DeliveryError("a field of the form is there twice")
+    return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
 
 
 def parse_unique(body: bytes) -> dict[str, Json] | None:

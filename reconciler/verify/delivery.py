@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reconciler.core.model import Json
-from reconciler.verify.body import DeliveryError, MediaTypeError, inflated, parse_json, plain, search
+from reconciler.verify.body import DeliveryError, MediaTypeError, inflated, parse_form, parse_json, plain, search
+from reconciler.verify.message import is_form
 from reconciler.verify.request import Request
 from reconciler.verify.token import BodyTokenScheme, token_holders
 
@@ -87,6 +88,13 @@ class BodyId:
 IdRule = HeaderId | BodyId
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a form is read: as the JSON in one `field`, or, without one, as an object of its fields."""
+
+    field: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryRules:
     """Where things are in a delivery.
@@ -94,6 +102,7 @@ class DeliveryRules:
     `ids` are tried in order. `content_types` are the media types that are accepted; empty accepts any, for the body
     must be JSON all the same. `token` is where the body holds the secret, which is taken out of the payload. `batch` is
     the JMESPath of the list of parts, where one request tells of several things: then `event` is looked for in each.
+    `part_id` is the JMESPath of each part's own id. `form` says how a form is read; without it a body is JSON.
     `encodings` are the content encodings that are undone; of any other but `identity` nothing is read.
     """
 
@@ -102,6 +111,8 @@ class DeliveryRules:
     content_types: frozenset[str] = frozenset()
     token: BodyTokenScheme | None = None
     batch: str = ""
+    part_id: str = ""
+    form: Form | None = None
     encodings: frozenset[str] = frozenset()
     routing: Mapping[str, bytes] = field(init=False, repr=False, compare=False)
     """The names by which a body is routed: one that stood twice in an object would be read one way here, and another
@@ -127,11 +138,13 @@ class Delivery:
 class Part:
     """One thing that a delivery tells of, and its events: several where a list names them, none where nothing does.
 
-    The secret of the webhook is not in the payload any more.
+    The secret of the webhook is not in the payload any more. `id` is the part's own, whatever it arrives with; empty
+    where it has none.
     """
 
     payload: Json
     events: tuple[str, ...]
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +180,7 @@ def read_parts(rules: DeliveryRules, request: Request) -> Reading:
 
     Parts that do not say which event they are have none.
     """
-    payload = parse_json(_plain_body(rules, request), rules.routing)
+    payload = _payload(rules, request)
     if rules.token:
         _strip(rules.token, payload)
     found = [payload] if not rules.batch else search(rules.batch, payload)
@@ -175,7 +188,7 @@ def read_parts(rules: DeliveryRules, request: Request) -> Reading:
         raise DeliveryError("the delivery holds no list of parts")
     if len(found) > MAX_PARTS:
         raise DeliveryError(f"the delivery holds more than {MAX_PARTS} parts")
-    parts = tuple(Part(each, events_in(_event(rules.event, request, each))) for each in found)
+    parts = tuple(Part(each, events_in(_event(rules.event, request, each)), _part_id(rules, each)) for each in found)
     return Reading(payload, parts, _id(rules.ids, request, payload))
 
 
@@ -187,7 +200,7 @@ def events_in(event: str) -> tuple[str, ...]:
 def _routing_names(rules: DeliveryRules) -> Mapping[str, bytes]:
     """Every name that the paths of rules hold, and how it stands in a body; more than that do no harm."""
     event = rules.event
-    paths = [rules.batch, *(rule.path for rule in rules.ids if isinstance(rule, BodyId))]
+    paths = [rules.batch, rules.part_id, *(rule.path for rule in rules.ids if isinstance(rule, BodyId))]
     if isinstance(event, HeaderEvent):
         paths.append(event.detail)
     elif isinstance(event, BodyEvent):
@@ -196,6 +209,24 @@ def _routing_names(rules: DeliveryRules) -> Mapping[str, bytes]:
     if isinstance(event, KeyEvent):
         names |= set(event.names)
     return {name: f'"{name}"'.encode() for name in sorted(names)}
+
+
+def _payload(rules: DeliveryRules, request: Request) -> Json:
+    body = _plain_body(rules, request)
+    if rules.form is None or not is_form(request):
+        return parse_json(body, rules.routing)
+    field = rules.form.field
+    fields = parse_form(body, {field} if field else rules.routing.keys())
+    if not field:
+        return fields
+    document = fields.get(field)
+    if not isinstance(document, str):
+        raise DeliveryError("the form lacks the field that holds its payload")
+    return parse_json(document.encode(), rules.routing)
+
+
+def _part_id(rules: DeliveryRules, part: Json) -> str:
+    return _name(search(rules.part_id, part)) if rules.part_id else ""
 
 
 def _strip(token: BodyTokenScheme, payload: Json) -> None:

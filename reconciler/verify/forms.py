@@ -11,9 +11,11 @@ import re
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from reconciler.verify.words import FORM
+
 MAX_FIELDS = 1000
 
-MEDIA_TYPE = "application/x-www-form-urlencoded"
+MEDIA_TYPE = FORM
 
 _TEXT: Final = rb"(?:[A-Za-z0-9._~*+-]|%[0-9A-F]{2})"
 _FORM: Final = re.compile(rb"(?:%b*=%b*(?:&(?!\Z)|\Z))*" % (_TEXT, _TEXT))

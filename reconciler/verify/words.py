@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
+
+FORM: Final = "application/x-www-form-urlencoded"
+"""The media type of a form."""
 
 
 class Unit(StrEnum):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from reconciler.core.errors import ConfigError, Location, Problem, ReconcilerError
 from reconciler.core.events import subscribed
-from reconciler.core.model import NOTHING, ProviderTraits, Secret, TypeTraits
+from reconciler.core.model import NOTHING, ProviderTraits, Secret, SecretOrigin, TypeTraits
 from reconciler.core.ports import Credentials
 from reconciler.manifests.rules import TypeRules
 from reconciler.providers.blocks.calls import PathAuth
@@ -148,6 +148,8 @@ async def _try_type(
     address = f"{definition.name}/{kind.name}"
     reason = _cannot(kind, _EMPTYING if inputs.api_url else NEEDED)
     resource, events = _resource(traits, kind, inputs), _events(kind)
+    if not reason and inputs.api_url and traits.secret_origin is SecretOrigin.HANDSHAKE:
+        reason = "its secret is told to a receiver, and here is none: leave out --api-url"
     if not reason and not resource:
         reason = f"no resource of ours fits its schema: give one with --resource {kind.name}=RESOURCE"
     if not reason and token is None:
@@ -223,7 +225,7 @@ async def _cases(names: Iterable[str], run: Callable[[str], Awaitable[None]]) ->
 async def _alone(definition: Definition, type_name: str, subject: MakeSubject, case: str) -> None:
     clock = VirtualClock()
     stand_in = DefinitionStandIn(definition, type_name, clock.now)
-    await check(subject(stand_in, clock), case)
+    await check(replace(subject(stand_in, clock), keep_in=stand_in.keep_in), case)
     if stand_in.unknown:
         raise ContractError(f"calls that no operation describes: {', '.join(sorted(set(stand_in.unknown)))}")
 

@@ -47,6 +47,8 @@ WHERE = [
     ("microsoft-graph", "outlook", "me/mailFolders('Inbox')/messages", ("created", "updated")),
     ("microsoft-graph", "teams", "chats/getAllMessages", ("created", "updated")),
     ("slant3d", "orders", "self", ("order.shipped", "order.shipped")),
+    ("asana", "resource", "1331/51648", ("task.added", "task.changed")),
+    ("sendgrid", "account", "self", ("bounce", "delivered")),
 ]
 TOKENS = {"telegram": "4242:AAE-bot_token", "gitlab": "glpat-token", "github": "ghp_token", "stripe": "sk_test_token"}
 
@@ -68,6 +70,7 @@ class Recorded:
         )
         self.sandbox = create_sandbox(config)
         self._receiver = receiver
+        self.keep_in = receiver.keep_in
         self._inner = HttpTransport(self.sandbox)
         self.exchanges: list[Exchange] = []
 
@@ -127,6 +130,7 @@ def subject_of(shipped: Definitions, transport: Recorded, clock: VirtualClock, w
         events=events,
         clock=clock,
         miss=partial(transport.miss, name),
+        keep_in=transport.keep_in,
     )
 
 

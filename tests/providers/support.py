@@ -18,6 +18,7 @@ from reconciler.providers.transport import Call, OversizedReplyError, Reply, Tra
 FOLDER = Path(__file__).parents[2] / "providers.d"
 NAMES = (
     "airtable",
+    "asana",
     "bitbucket",
     "calendly",
     "compass",
@@ -26,8 +27,10 @@ NAMES = (
     "gitea",
     "github",
     "gitlab",
+    "hubspot",
     "linear",
     "microsoft-graph",
+    "sendgrid",
     "slack",
     "slant3d",
     "stripe",
@@ -59,6 +62,8 @@ RESOURCES = {
     ("airtable", "base"): "app00000000000000",
     ("microsoft-graph", "outlook"): "me/mailFolders('Inbox')/messages",
     ("slant3d", "orders"): "self",
+    ("asana", "resource"): "1331/51648",
+    ("sendgrid", "account"): "self",
 }
 NOW = 1_790_000_000.0
 URL = "https://hooks.acme.dev/webhooks/p/6f1c1a52-6f0e-4a27-9d2a-3c52a4f1d0aa"

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from reconciler.core.model import SecretOrigin
 from reconciler.providers.definition import definition
+from reconciler.providers.traits import provider_traits
 from tests.providers.support import NAMES, changed, values
 
 Path = tuple[str | int, ...]
@@ -76,7 +78,7 @@ def test_a_reserved_block_is_refused_as_such(path: Path) -> None:
         (("auth",), "scheme", "oauth2"),
         (("pagination",), "kind", "offset"),
         (("events", "encoder"), "encoder", "table"),
-        (("secret", "origin"), "origin", "handshake"),
+        (("secret", "origin"), "origin", "credential"),
         (("verify",), "scheme", "hook"),
         (("operations", "create", "body", "format"), "format", "multipart"),
     ],
@@ -228,8 +230,62 @@ def test_an_update_keeps_inseparable_fields_together() -> None:
     "changes", [{("secret", "path"): ...}, {("secret", "origin"): "caller"}], ids=["no path", "path of ours"]
 )
 def test_a_returned_secret_needs_a_path(changes: Mapping[Path, Any]) -> None:
-    """`path` and `origin: response` belong to each other."""
-    assert "belongs to `origin: response`" in refused("stripe", changes)["secret",]
+    """`path` and the origins that are told in an answer belong to each other."""
+    assert "belongs to the origins `response` and `fetch`" in refused("stripe", changes)["secret",]
+
+
+CAPTURE = {"when": {"header": "X-Told"}, "proved": False, "capture": {"header": "X-Told"}, "reply": {}}
+ASKED = {"origin": "fetch", "path": "key", "step": {"method": "GET", "path": "${path}/${id}/key"}}
+
+
+def test_a_secret_of_a_handshake_needs_one_that_tells_it() -> None:
+    """And what is captured is the secret; a handshake only tells one while something is created."""
+    told: dict[Path, Any] = {("secret",): {"origin": "handshake"}, ("handshakes",): [CAPTURE]}
+    assert definition(changed("github", told)).secret.origin is SecretOrigin.HANDSHAKE
+    assert "nothing else tells the secret" in refused("github", {("secret",): {"origin": "handshake"}})["secret",]
+    assert "write `origin: handshake`" in refused("github", {("handshakes",): [CAPTURE]})["handshakes", 0, "capture"]
+    assert "is told after a `create`" in refused("slack", told)["types", "app"]
+
+
+def test_a_secret_that_can_be_asked_for_needs_the_call() -> None:
+    """With what a call has that is made once the object is there."""
+    assert definition(changed("github", {("secret",): ASKED})).secret.step
+    assert (
+        "belongs to `origin: fetch`" in refused("github", {("secret",): {"origin": "fetch", "path": "key"}})["secret",]
+    )
+    step = {"method": "GET", "path": "${path}/${url}"}
+    assert (
+        "nothing fills ${url} here"
+        in refused("github", {("secret",): ASKED | {"step": step}})["secret", "step", "path"]
+    )
+    traits = provider_traits(definition(changed("github", {("secret",): ASKED, ("fields", "updatable"): ["url"]})))
+    assert "secret" in traits.types["repo"].updatable
+
+
+def test_what_a_form_is_read_as_goes_with_its_media_type() -> None:
+    """Neither is of use without the other; without any media type both are taken."""
+    form = "application/x-www-form-urlencoded"
+    where: Path = ("delivery", "content_types")
+    assert "say in `form`" in refused("slack", {where: [form]})[where]
+    assert "not among `content_types`" in refused("slack", {("delivery", "form"): "fields"})["delivery", "form"]
+    assert definition(changed("slack", {where: [form], ("delivery", "form"): "fields"})).delivery.form == "fields"
+    assert definition(changed("slack", {where: ..., ("delivery", "form"): {"json": "payload"}})).delivery.form
+
+
+def test_ids_of_parts_need_parts() -> None:
+    """A delivery that is one thing has an id of its own."""
+    found = refused("slack", {("delivery", "part_id"): "id"})
+    assert found["delivery", "part_id"] == "parts are those of a `batch`"
+
+
+def test_objects_are_made_of_listed_names_with_a_part_for_each_key() -> None:
+    """No object could be made of another name."""
+    objects: dict[Path, Any] = {("events", "encoder"): "objects"}
+    assert "belong to the encoder `objects`" in refused("slack", objects)["events",]
+    assert "belong to the encoder `objects`" in refused("slack", {("events", "keys"): ["a"]})["events",]
+    found = refused("slack", objects | {("events", "keys"): ["a", "b"], ("events", "open"): True})
+    assert "must have a part for each of the `keys`" in found["events", "catalogue"]
+    assert "names that are listed" in found["events", "open"]
 
 
 @pytest.mark.parametrize(

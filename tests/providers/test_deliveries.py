@@ -11,10 +11,11 @@ from reconciler.core.model import Secret
 from reconciler.providers.delivered import delivery_rules, scheme
 from reconciler.verify.body import DeliveryError
 from reconciler.verify.delivery import Delivery, read_delivery
-from reconciler.verify.request import Request
+from reconciler.verify.public_scheme import SignatureScheme
+from reconciler.verify.request import Request, UnsignableError
 from reconciler.verify.schemes import Unverified, sign, verify
 from reconciler.verify.token import BodyTokenScheme
-from tests.providers.support import NAMES, SECRET, shipped
+from tests.providers.support import NAMES, SECRET, URL, shipped
 
 NOW = 1_790_000_000.0
 JSON = ("Content-Type", "application/json")
@@ -103,10 +104,15 @@ def test_manual_providers() -> None:
 def test_each_scheme_proves_its_own_deliveries(name: str) -> None:
     """What a vendor's scheme signs is accepted with the secret and refused with another."""
     proof = scheme(shipped(name))
+    if isinstance(proof, SignatureScheme):
+        with pytest.raises(UnsignableError, match="the provider has the key"):
+            sign(proof, SECRET, b"{}", NOW)
+        return
     body = b"{}"
     if isinstance(proof, BodyTokenScheme):
         body = json.dumps({proof.each: [{proof.key: SECRET.reveal()}]}).encode()
-    request = Request(headers=sign(proof, SECRET, body, NOW), body=body)
+    blank = Request(url=URL)
+    request = Request(url=URL, headers=sign(proof, SECRET, body, NOW, blank), body=body)
 
     assert verify(proof, [SECRET], request, NOW)
     assert isinstance(proof, Unverified) or not verify(proof, [Secret("other")], request, NOW)

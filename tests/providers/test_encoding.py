@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from reconciler.core.errors import TerminalError
 from reconciler.providers.answers import Context
 from reconciler.providers.blocks.calls import Errors
+from reconciler.providers.blocks.resources import Events
 from reconciler.providers.encoding import decode_events, encode_body, encode_events, form_pairs
 from tests.providers.support import shipped
 
@@ -48,20 +50,62 @@ def test_json_is_json() -> None:
 
 def test_a_list_of_events_is_sorted() -> None:
     """The same set always gives the same request."""
-    assert encode_events("list", {"b", "a"}, ["a", "b", "c"]) == ["a", "b"]
+    assert encode_events(shipped("github").events, {"b", "a"}, ["a", "b", "c"]) == ["a", "b"]
 
 
 def test_every_flag_is_said() -> None:
     """A flag that is left out could be on by default, so each one is sent."""
-    assert encode_events("flags", {"b"}, ["a", "b"]) == {"a": False, "b": True}
-    assert encode_events("flags", {"new"}, ["a"]) == {"a": False, "new": True}
+    flags = shipped("gitlab").events
+    assert encode_events(flags, {"b"}, ["a", "b"]) == {"a": False, "b": True}
+    assert encode_events(flags, {"new"}, ["a"]) == {"a": False, "new": True}
+
+
+FILTERS = Events.model_validate(
+    {
+        "encoder": "objects",
+        "path": "filters",
+        "keys": ["resource_type", "action"],
+        "catalogue": {"task.added": "A task is added.", "task.changed": "A task changes."},
+    }
+)
+
+
+def test_an_event_may_be_an_object() -> None:
+    """What stands between the dots of its name are the values of the keys, there and back."""
+    sent = encode_events(FILTERS, {"task.changed", "task.added"}, FILTERS.catalogue)
+    assert sent == [
+        {"resource_type": "task", "action": "added"},
+        {"resource_type": "task", "action": "changed"},
+    ]
+    assert decode_events(FILTERS, FILTERS.catalogue, {"filters": sent}, CONTEXT) == {"task.added", "task.changed"}
+    assert decode_events(FILTERS, FILTERS.catalogue, {}, CONTEXT) is None
+
+
+@pytest.mark.parametrize(
+    ("item", "name"),
+    [
+        ({"resource_type": "task", "action": "changed", "fields": ["due_on"]}, "task.changed (fields)"),
+        ({"resource_type": "task", "action": "added", "fields": [], "resource_subtype": None}, "task.added"),
+        ({"resource_type": "task"}, "task.*"),
+    ],
+)
+def test_an_object_that_says_more_or_less_is_another_event(item: dict[str, Any], name: str) -> None:
+    """Somebody narrowed or widened it: that is a difference, not the same."""
+    assert decode_events(FILTERS, FILTERS.catalogue, {"filters": [item]}, CONTEXT) == {name}
+
+
+@pytest.mark.parametrize("told", [{"task": "added"}, ["task.added"]])
+def test_what_is_no_list_of_objects_is_a_bad_answer(told: Any) -> None:
+    """Nothing is guessed from it."""
+    with pytest.raises(TerminalError, match="is not a list of objects"):
+        decode_events(FILTERS, FILTERS.catalogue, {"filters": told}, CONTEXT)
 
 
 @given(st.sets(st.sampled_from(sorted(shipped("gitlab").events_of("group")))))
 def test_flags_are_read_back_as_they_were_sent(events: set[str]) -> None:
     """Encoding and decoding are each other's inverse; flags that are not events are ignored."""
     block, catalogue = shipped("gitlab").events, shipped("gitlab").events_of("group")
-    row = encode_events("flags", events, catalogue) | {"repository_update_events": True}
+    row = encode_events(block, events, catalogue) | {"repository_update_events": True}
 
     assert decode_events(block, catalogue, row, CONTEXT) == events
 

@@ -70,6 +70,7 @@ _PROVIDERS = {
     "stripe": _Described("stripe.json", "/stripe/v1", "/v1", "https://api.stripe.com"),
     "gitea": _Described("gitea.json", "/gitea/api/v1", "/api/v1", "https://gitea.com"),
     "bitbucket": _Described("bitbucket.json", "/bitbucket/2.0", "/2.0", "https://api.bitbucket.org"),
+    "asana": _Described("asana.json", "/asana/api/1.0", "/api/1.0", "https://app.asana.com"),
     "vercel": _Described("vercel.json", "/vercel", "", "https://api.vercel.com"),
 }
 
@@ -246,9 +247,12 @@ def _multipart(body: bytes, **parameters: str) -> Json:
 def _prepared(document: Json) -> dict[str, Any]:
     """The description without what openapi-core cannot judge.
 
-    That is deepObject (`_bracketed` decodes such forms, and it has none for arrays), and OAuth beside other schemes.
+    That is deepObject (`_bracketed` decodes such forms, and it has none for arrays), OAuth beside other schemes, and
+    whether a parameter may be empty, which is deprecated.
     """
     copy: dict[str, Any] = deepcopy(document)
+    for parameter in copy.get("components", {}).get("parameters", {}).values():
+        parameter.pop("allowEmptyValue", None)
     schemes = copy.get("components", {}).get("securitySchemes", {})
     unjudged = {name for name, scheme in schemes.items() if scheme["type"] == "oauth2"}
     for operation in (item for path in copy["paths"].values() for item in path.values() if isinstance(item, dict)):

@@ -13,9 +13,12 @@ from starlette.types import Receive, Scope, Send
 from reconciler.manager.incoming import received
 from reconciler.providers.definition import Definition
 from reconciler.providers.delivered import handshakes, scheme
+from reconciler.testing.contract_bench import SCOPE
 from reconciler.testing.faults import ConnectionDroppedError
+from reconciler.testing.memory_store import MemoryStore
 from reconciler.testing.sandbox import Sandbox
-from reconciler.verify.handshakes import answer
+from reconciler.verify.handshakes import HandshakeReply, answer
+from reconciler.verify.request import Facts
 from reconciler.verify.request import Request as Delivered
 
 NOW = 1_795_000_000.0
@@ -49,7 +52,7 @@ def counting_bytes(seed: str = "sandbox") -> Callable[[int], bytes]:
 
 
 class Receiver:
-    """An ASGI app that remembers the deliveries it gets and answers with `status`."""
+    """An ASGI app that remembers the deliveries it gets and answers with `status`; what Asana tells it, it repeats."""
 
     def __init__(self) -> None:
         self.status = 200
@@ -58,24 +61,34 @@ class Receiver:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         self.requests.append((str(request.url), dict(request.headers), await request.body()))
-        await Response("noted", self.status)(scope, receive, send)
+        told = request.headers.get("x-hook-secret")
+        await Response("noted", self.status, {"X-Hook-Secret": told} if told else {})(scope, receive, send)
 
 
 class Answering:
     """An ASGI app that answers the handshakes of a provider, and takes and remembers everything else.
 
-    While it is `refusing`, it takes nothing.
+    While it is `refusing`, it takes nothing. A secret that it is told is kept in the store that it was named with
+    `keep_in`, for a webhook that is being made there; whatever else is told is somebody else's, and only repeated.
     """
 
     def __init__(self, definition: Definition, now: Callable[[], float]) -> None:
         self.taken: list[Delivered] = []
         self.refusing = False
         self._handshakes, self._scheme, self._now = handshakes(definition), scheme(definition), now
+        self._store: MemoryStore | None = None
+
+    def keep_in(self, store: MemoryStore) -> None:
+        """Where secrets go from now on."""
+        self._store = store
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = await received(Request(scope, receive), "")
-        reply = answer(self._handshakes, self._scheme, (), request, self._now())
-        if self.refusing:
+        reply = answer(self._handshakes, self._scheme, (), request, self._now(), Facts(capturing=True))
+        told = reply.captured if isinstance(reply, HandshakeReply) else None
+        webhook_id = Request(scope).url.path.rpartition("/")[2]
+        ours = self._store is not None and self._store.record(SCOPE, webhook_id) is not None
+        if self.refusing or (told and ours and self._store and not self._store.capture(SCOPE, webhook_id, told)):
             response = Response(status_code=503)
         elif reply is None:
             self.taken.append(request)

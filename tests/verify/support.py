@@ -23,17 +23,26 @@ from reconciler.verify.request import Request
 NOW = 1_790_000_000.0
 URL = "https://hooks.acme.dev/webhooks/vendor/6f1c1a52-6f0e-4a27-9d2a-3c52a4f1d0aa"
 
+REGISTERING = {
+    "api": {"url": "https://api.vendor.example"},
+    "auth": {"scheme": "bearer"},
+    "operations": {"create": {"method": "POST", "path": "/hooks", "body": {"fields": {"url": "${url}"}}}},
+    "identity": {"id": "id"},
+}
+
 
 def vendor(verify: Any, *given: Any, origin: str = "vendor") -> Definition:
-    """A definition of which only the proof, and the handshakes, matter."""
+    """A definition of which only the proof, and the handshakes, matter; what tells a secret needs a create as well."""
+    telling = any("capture" in block for block in given)
     return definition(
-        {
+        (REGISTERING if telling else {})
+        | {
             "version": 1,
             "name": "vendor",
             "title": "Vendor",
             "types": {"all": {"title": "everything", "resource": {"schema": {"type": "string"}}}},
             "events": {"encoder": "flags", "catalogue": {"one": "Something happened."}},
-            "secret": {"origin": origin},
+            "secret": {"origin": "handshake" if telling else origin},
             "verify": verify,
             "handshakes": list(given),
             "delivery": {"event": {"from": "constant", "name": "one"}},

@@ -37,7 +37,7 @@ def test_vendors_are_what_their_definitions_say() -> None:
 
     assert allowed.keys() - found.keys() == {"compass"}
     assert found["microsoft-graph"].handshakes
-    assert found["github"].kinds["repo"].rules.content_types == {"application/json"}
+    assert found["slack"].kinds["app"].rules.content_types == {"application/json"}
     assert {found["github"].refusal, found["github"].accepted} == {404, 200}
     assert found["microsoft-graph"].kinds["outlook"].rules.batch == "value"
 

@@ -35,7 +35,10 @@ RESOURCES = {
     "airtable": "app1234567890abcd",
     "microsoft-graph": "users",
     "slant3d": "self",
+    "asana": "1331/51648",
 }
+UNSIGNABLE = frozenset({"sendgrid"})
+"""Vendors that sign with a key of their own."""
 EVENTS = {"github": "issues.opened", "gitea": "push", "stripe": "charge.succeeded", "telegram": "message"}
 
 
@@ -57,7 +60,7 @@ def event_of(to: Addressee) -> str:
     return EVENTS.get(to.definition.name) or next(iter(names))
 
 
-@pytest.mark.parametrize("provider", sorted({*ROOTS, *SENDERS}))
+@pytest.mark.parametrize("provider", sorted({*ROOTS, *SENDERS} - UNSIGNABLE))
 async def test_a_realistic_delivery_is_what_the_ingress_takes(provider: str) -> None:
     """Made by the stand-in, signed by us with the secret of the webhook; verified, and read as the event."""
     to = addressee(provider)

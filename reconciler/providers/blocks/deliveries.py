@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from reconciler.core.model import Json, SecretOrigin
 from reconciler.providers.blocks.base import Block, Expression, HeaderName, Items, Name, Source, Template, reserving
+from reconciler.providers.blocks.calls import Step
 from reconciler.providers.blocks.places import Place
 from reconciler.providers.blocks.resources import EventName
 from reconciler.providers.rendering import placeholders
@@ -23,13 +24,16 @@ class SecretShown(Block):
 
 
 class SecretRule(Block):
-    """Who makes the secret; `path` is where the answer to a create tells one that the provider makes."""
+    """Who makes the secret; `path` is where the answer to a create tells one that the provider makes.
 
-    origin: Annotated[
-        SecretOrigin, Field(strict=False), reserving("origin", ("fetch", "handshake", "credential", "url"))
-    ]
+    One that can be asked for is told in the answer to `step`, which is called after every create and update. One that
+    is told in a handshake is at the `capture` of that.
+    """
+
+    origin: Annotated[SecretOrigin, Field(strict=False), reserving("origin", ("credential", "url"))]
     path: Expression | None = None
     shown: SecretShown | None = None
+    step: Step | None = None
     source: Source | None = None
 
 
@@ -174,16 +178,26 @@ def _known(template: Json, names: AbstractSet[str]) -> None:
         raise ValueError(f"nothing fills ${{{name}}} here; known are {', '.join(sorted(names))}")
 
 
+class FormField(Block):
+    """The field of a form that holds the payload as JSON."""
+
+    json_field: Annotated[str, StringConstraints(min_length=1, max_length=100)] = Field(alias="json")
+
+
 class Delivery(Block):
     """Where a delivery tells its event and its id (the first rule that finds one), and its media types.
 
     `batch` is the path of the list of parts, where one request tells of several things: `event` is then looked for in
-    each. `encodings` are the content encodings that the vendor uses, `max_body` is the longest body in bytes. `refusal`
-    is the status for whatever is not taken, `accepted` that for what is kept, for vendors that look at them.
+    each, and `part_id` is where each tells its own id. `form` says what a form is read as: an object of its `fields`,
+    or the JSON in one of them. `encodings` are the content encodings that the vendor uses, `max_body` is the longest
+    body in bytes. `refusal` is the status for whatever is not taken, `accepted` that for what is kept, for vendors that
+    look at them.
     """
 
     content_types: Items[Annotated[str, StringConstraints(pattern=r"^[a-z0-9.+-]+/[a-z0-9.+-]+$")]] = ()
+    form: Literal["fields"] | FormField | None = None
     batch: Expression | None = None
+    part_id: Expression | None = None
     event: Annotated[EventRuleBlock, reserving("from", ("expression",))]
     id: Items[IdRuleBlock] = ()
     encodings: Items[Literal["gzip"]] = ()

@@ -35,8 +35,9 @@ class AllBut(Block):
 class Events(Block):
     """The events of the registration API, each with a sentence.
 
-    `encoder` says how a set of them is written and read back: `list` or `csv` (at `path` of a row), or `flags`, one
-    boolean per event, every one of them sent. `absent` is what a row that does not tell stands for. `open` accepts
+    `encoder` says how a set of them is written and read back: `list` or `csv` (at `path` of a row), `objects`, one for
+    each event, whose `keys` hold what stands between the dots of its name, or `flags`, one boolean per event, every one
+    of them sent. `absent` is what a row that does not tell stands for. `open` accepts
     names that are not listed; `separator` splits a finer event from what is subscribed to; `wildcard` is the vendor's
     word for all.
 
@@ -45,10 +46,11 @@ class Events(Block):
     """
 
     encoder: Annotated[
-        Literal["list", "csv", "flags"],
-        reserving("encoder", ("one_per_object", "objects", "nested", "table", "split")),
+        Literal["list", "csv", "flags", "objects"],
+        reserving("encoder", ("one_per_object", "nested", "table", "split")),
     ] = "list"
     path: Expression | None = None
+    keys: Items[Annotated[str, StringConstraints(min_length=1, max_length=60)]] = ()
     absent: AllBut | None = None
     groups: dict[EventName, Annotated[Items[EventName], Field(min_length=1)]] = Field(default_factory=dict)
     told: dict[EventName, EventName | None] = Field(default_factory=dict)

@@ -22,7 +22,8 @@ from reconciler.core.model import Json
 class Delivery:
     """One signed HTTP request for one webhook, ready to be sent. `headers` and `body` are not shown: they prove.
 
-    `echo` is what the receiver must answer with where this is a handshake, and empty where it is none.
+    `echo` is what the receiver must answer with where this is a handshake, and empty where it is none: in the body, or
+    in the header `echo_header`.
     """
 
     provider: str
@@ -32,14 +33,15 @@ class Delivery:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     method: str = "POST"
-    echo: str = ""
+    echo: str = field(default="", repr=False)
+    echo_header: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What became of a delivery: the receiver's `status`, or `error` where no answer came or it was not `sent`.
 
-    `media_type` is that of the answer, lower case and without parameters.
+    `media_type` is that of the answer, lower case and without parameters; `echoed` is what a header of it repeats.
     """
 
     delivery: Delivery
@@ -48,11 +50,13 @@ class Outcome:
     body: str = ""
     error: str = ""
     media_type: str = ""
+    echoed: str = field(default="", repr=False)
 
     @property
     def accepted(self) -> bool:
         """True where the receiver answered 2xx and, in a handshake, with what it had to repeat."""
-        return self.status is not None and 200 <= self.status < 300 and self.delivery.echo in self.body
+        told = self.echoed if self.delivery.echo_header else self.body
+        return self.status is not None and 200 <= self.status < 300 and self.delivery.echo in told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
