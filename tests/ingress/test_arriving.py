@@ -125,6 +125,24 @@ def test_without_a_signed_time_the_digest_counts_for_a_while(
     assert made.fleeting == {digest: seconds}
 
 
+def ids_of(*items: dict[str, Any]) -> list[str]:
+    """The ids of the dispatches of a batch whose parts have ids of their own."""
+    rules = replace(BATCHING.kinds["repo"].rules, part_id="id")
+    vendor = replace(BATCHING, kinds={"repo": replace(BATCHING.kinds["repo"], rules=rules)})
+    return [each.id for each in received(vendor, request(body=json.dumps({"items": items}).encode())).dispatches]
+
+
+def test_a_part_with_an_id_of_its_own_is_known_wherever_it_arrives() -> None:
+    """A vendor that repeats some of a batch among other parts starts nothing that a target has not seen."""
+    first, second = {"kind": "push", "id": "e1"}, {"kind": "push", "id": "e2"}
+    one, two = ids_of(first, second)
+
+    assert ids_of(second) == [two]
+    assert ids_of({"kind": "push", "id": "e3"}, first)[1] == one
+    assert ids_of(first, first) == [one, ids_of(first, first)[1]]
+    assert len({*ids_of(first, first), *ids_of({"kind": "push"}, {"kind": "push"})}) == 4
+
+
 def test_a_token_proves_no_repetition() -> None:
     """Without an id of the provider's each is kept; the inbox knows it by its own."""
     assert keys(TOKEN, request(("x-token", "t"))) == ()
