@@ -154,10 +154,10 @@ def project_file(origin: str, extra: str = "") -> str:
 
 
 @contextmanager
-def serving() -> Iterator[tuple[str, Sandbox]]:
-    """A sandbox on loopback, served from a thread of its own."""
+def serving(forward_to: str = "") -> Iterator[tuple[str, Sandbox]]:
+    """A sandbox on loopback, served from a thread of its own; its deliveries go to the origin `forward_to`."""
     loop = asyncio.new_event_loop()
-    sandbox = create_sandbox(SandboxConfig(now=SystemClock().now))
+    sandbox = create_sandbox(SandboxConfig(now=SystemClock().now, forward_to=forward_to))
     ready: list[str] = []
     begun, ended = threading.Event(), asyncio.Event()
 
