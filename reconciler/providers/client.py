@@ -177,7 +177,10 @@ async def _exchange(connection: httpcore.AsyncConnectionInterface, request: http
 
 
 def _proxy(origin: str) -> httpcore.Proxy | None:
-    """The proxy that the environment names for an origin (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`)."""
+    """The proxy that the environment names for an origin (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`).
+
+    Raises `TransportError` for one that does not speak HTTP: that takes a package which nothing here asks for.
+    """
     parts = urlsplit(origin)
     proxies = getproxies()
     named = proxies.get(parts.scheme) or proxies.get("all")
@@ -185,6 +188,8 @@ def _proxy(origin: str) -> httpcore.Proxy | None:
         return None
     url = named if "://" in named else f"http://{named}"
     user = urlsplit(url)
+    if user.scheme not in {"http", "https"}:
+        raise TransportError("the proxy that the environment names is not an http or https URL", sent=False)
     auth = (unquote_to_bytes(user.username), unquote_to_bytes(user.password or "")) if user.username else None
     return httpcore.Proxy(url, auth)
 

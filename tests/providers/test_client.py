@@ -365,3 +365,12 @@ async def test_what_a_proxy_refuses_was_not_sent(make: type[HttpTransport], monk
         with pytest.raises(TransportError, match="no connection") as caught:
             await transport.send(Call(method="POST", url="https://api.vendor.test/hooks"))
     assert not caught.value.sent
+
+
+async def test_a_proxy_that_speaks_no_http_is_told(make: type[HttpTransport], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A SOCKS proxy would take another package, and must not be passed by."""
+    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1")
+    async with make() as transport:
+        with pytest.raises(TransportError, match="not an http or https URL") as caught:
+            await transport.send(Call(method="POST", url="https://api.vendor.test/hooks"))
+    assert not caught.value.sent
