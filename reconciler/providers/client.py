@@ -139,13 +139,15 @@ class HttpTransport:
 
     def _maker(self, line: str) -> httpcore.AsyncConnectionPool:
         """What makes the connections of a line, directly or through a proxy; the library's pool, never used as one."""
-        if line not in self._makers:  # once: to find the proxy takes a look through the whole environment
+        pinned = _AT in line
+        key = line.partition(":")[0] if pinned else line
+        if key not in self._makers:  # once: to find the proxy takes a look through the whole environment
             # Where nothing is encrypted no certificates are read.
             if line.startswith("https:") and self._trust is None:
                 self._trust = httpcore.default_ssl_context()
-            proxy = None if _AT in line else _proxy(line)
-            self._makers[line] = httpcore.AsyncConnectionPool(self._trust, proxy, keepalive_expiry=IDLE)
-        return self._makers[line]
+            proxy = None if pinned else _proxy(line)
+            self._makers[key] = httpcore.AsyncConnectionPool(self._trust, proxy, keepalive_expiry=IDLE)
+        return self._makers[key]
 
 
 def _request(call: Call, place: Destination, headers: Mapping[str, str]) -> httpcore.Request:
