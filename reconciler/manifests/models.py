@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
@@ -29,6 +30,9 @@ def checked_state(text: str) -> str:
     """The URL of a store; raises `ValueError` without repeating it, it may hold a password."""
     if not text.startswith(_STATES) or text in _STATES:
         raise ValueError("expected sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE")
+    path = text.removeprefix(_STATES[0])
+    if path != text and (path == ":memory:" or "?" in path or not PurePath(path).name):
+        raise ValueError("expected sqlite:///PATH with the path of a file, without parameters")
     return text
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from reconciler.core.errors import StateError
+from reconciler.core.errors import ConfigError, Problem, StateError
 
 _NO_ROOM = "cannot be written: the disk is full, over a quota, or failing (nothing was lost)"
 _MEANINGS = {
@@ -40,6 +40,11 @@ _MEANINGS_ON_SERVER = {
     "57014": "did not answer in time; try again",
 }
 """By SQLSTATE, or its class. PostgreSQL documents: "PostgreSQL Error Codes"."""
+
+
+def bad_url(message: str) -> ConfigError:
+    """A state URL that no store can be at: a setting that is wrong, whatever is there."""
+    return ConfigError((Problem("state_url", message),))
 
 
 @contextmanager

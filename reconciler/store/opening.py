@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from reconciler.core.errors import StateError
 from reconciler.store import files, keys, meta, sqlite
 from reconciler.store.backends import server_of
 from reconciler.store.empty import EmptyStore
@@ -21,7 +24,7 @@ def open_for_writing(url: str, source: KeySource, schema: Schema = PACKAGED) -> 
     A relative path is relative to the working directory. Where nothing is there, the file, its tables and (unless
     `source` has one) the key are created; an older schema of a file is migrated. One process at a time does that. In
     PostgreSQL the database must be there, and an older schema is refused. Raises `StateError` when the key is missing,
-    others can read or write the file, its schema is newer than `schema`, or it cannot be used.
+    others can read or write the file, it was truncated, its schema is newer than `schema`, or it cannot be used.
     """
     if server := server_of(url):
         return server.open_for_writing(url, source, schema)
@@ -31,6 +34,7 @@ def open_for_writing(url: str, source: KeySource, schema: Schema = PACKAGED) -> 
         files.make_folder(path.parent)
         with files.folder_lock(path.parent):
             ring = keys.load(source)
+            _refuse_truncated(path, source)
             files.create_empty(path)
             sqlite.check_private(path)
             sqlite.check_writable(path)
@@ -49,6 +53,7 @@ def open_existing(url: str, source: KeySource, schema: Schema = PACKAGED) -> Sql
         return server.open_existing(url, source, schema)
     path = sqlite.path_of(url)
     with translated(sqlite.called(path)):
+        _refuse_truncated(path, source.beside(path))
         if not path.exists() or not path.stat().st_size:
             raise no_state(sqlite.called(path))
     return open_for_writing(url, source, schema)
@@ -65,6 +70,7 @@ def open_for_reading(url: str, source: KeySource, schema: Schema = PACKAGED) -> 
     path = sqlite.path_of(url)
     nothing = EmptyStore(str(path), sqlite.called(path))
     with translated(sqlite.called(path)):
+        _refuse_truncated(path, source.beside(path))
         if not path.exists() or not path.stat().st_size:
             return nothing
         sqlite.check_private(path)
@@ -79,6 +85,18 @@ def open_for_reading(url: str, source: KeySource, schema: Schema = PACKAGED) -> 
         except BaseException:
             database.close()
             raise
+
+
+def _refuse_truncated(path: Path, source: KeySource) -> None:
+    """Raise `StateError` for an empty file whose key file is there: when we make a key, the file holds a page already.
+
+    So it held records once. To take it for a new one would mint other URLs for what people pasted.
+    """
+    if path.exists() and not path.stat().st_size and source.file is not None and source.file.exists():
+        raise StateError(
+            f"the state file {path} is empty, yet its key {source.file} is there: it was truncated; put back a backup, "
+            "or, if nothing was ever recorded in it, remove the empty file"
+        )
 
 
 def _prepare(database: sqlite.WritingDatabase, ring: KeyRing, schema: Schema) -> KeyRing:

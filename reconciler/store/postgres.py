@@ -19,10 +19,10 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from reconciler.core.errors import StateError
+from reconciler.core.errors import ConfigError, StateError
 from reconciler.store import files
 from reconciler.store.database import Work
-from reconciler.store.failures import translated
+from reconciler.store.failures import bad_url, translated
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ class Address:
 
     @classmethod
     def of(cls, url: str) -> Self:
-        """Read a URL; raises `StateError`, which repeats nothing of it: any part may turn out to be the password."""
+        """Read a URL; raises `ConfigError`, which repeats nothing of it: any part may turn out to be the password."""
         rest = _SCHEME.sub("", url, count=1)
         before, _, _ = rest.partition("?")
         authority, _, path = before.partition("/")
@@ -202,8 +202,8 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options()[_BEGIN])
 
 
-def _illegible() -> StateError:
-    return StateError(
+def _illegible() -> ConfigError:
+    return bad_url(
         "the state is no URL that PostgreSQL understands: write postgresql+psycopg://USER@HOST:PORT/DATABASE, with "
         "every special character of user and password percent-encoded (`@` is %40, `/` is %2F), and parameters of "
         "libpq after `?`"

@@ -20,7 +20,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 from reconciler.core.errors import StateError
 from reconciler.store import files
 from reconciler.store.database import Work
-from reconciler.store.failures import translated
+from reconciler.store.failures import bad_url, translated
 
 T = TypeVar("T")
 
@@ -38,15 +38,15 @@ _BEGIN = "begin_statement"
 
 
 def path_of(url: str) -> Path:
-    """The file of a state URL `sqlite:///PATH`; raises `StateError` for anything else."""
+    """The file of a state URL `sqlite:///PATH`; raises `ConfigError` for anything else."""
     path = url.removeprefix(_SCHEME)
     if path == url:
         scheme = url.partition(":")[0]
-        raise StateError(
+        raise bad_url(
             f"the state `{scheme}:...` is not supported: write `state: sqlite:///PATH`, or `postgresql+psycopg://...`"
         )
-    if not path or path == ":memory:" or "?" in path:
-        raise StateError(f"the state `{url}` names no file: write `state: sqlite:///PATH`, without parameters")
+    if not Path(path).name or path == ":memory:" or "?" in path:
+        raise bad_url(f"the state `{url}` names no file: write `state: sqlite:///PATH`, without parameters")
     return Path(path).absolute()
 
 

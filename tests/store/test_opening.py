@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
 
-from reconciler.core.errors import StateError
+from reconciler.core.errors import ConfigError, StateError
 from reconciler.core.model import Secret
 from reconciler.core.ports import Lease, Write
 from reconciler.store.empty import EmptyStore
 from reconciler.store.keys import KeySource
-from reconciler.store.opening import open_for_reading, open_for_writing
+from reconciler.store.opening import open_existing, open_for_reading, open_for_writing
 from reconciler.store.sqlite import ReadingDatabase, WritingDatabase
 from tests.store.samples import KEY, SCOPE, lease, listing, orphan, put, recorded, source, url
 
@@ -27,14 +28,29 @@ def _created(path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "state", ["mysql://u:hunter2@db/x", "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///a?b=c"]
+    "state",
+    ["mysql://u:hunter2@db/x", "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///a?b=c", "sqlite:////"],
 )
 def test_a_state_that_is_no_sqlite_file_is_refused(state: str) -> None:
     """The refusal says what to write, and shows no password."""
-    with pytest.raises(StateError, match="sqlite:///PATH") as refusal:
+    with pytest.raises(ConfigError, match="sqlite:///PATH") as refusal:
         open_for_writing(state, source(KEY))
 
     assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("opener", [open_for_writing, open_existing, open_for_reading])
+def test_a_truncated_state_is_not_taken_for_a_new_one(tmp_path: Path, opener: Callable[..., Any]) -> None:
+    """Its key lies beside it, so it was used; without the file, or with an empty one and no key, it is new."""
+    path = tmp_path / "state.db"
+    open_for_writing(url(path), KeySource()).close()
+    path.write_bytes(b"")
+    with pytest.raises(StateError, match="it was truncated; put back a backup, or, if nothing was ever recorded"):
+        opener(url(path), KeySource())
+    path.with_name("key").unlink()
+    open_for_reading(url(path), KeySource()).close()
+    with open_for_writing(url(path), KeySource()) as store:
+        assert store.scopes() == ()
 
 
 def test_what_one_opening_wrote_the_next_one_reads(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from reconciler.core.errors import LockedError, StateError
+from reconciler.core.errors import ConfigError, LockedError, StateError
 from reconciler.core.model import Secret
 from reconciler.core.ports import Lease, Write
 from reconciler.store.empty import EmptyStore
@@ -121,7 +121,7 @@ def test_people_see_the_place_without_the_password(url: str, shown: str) -> None
 @pytest.mark.parametrize("opener", [*_OPENERS, open_existing])
 def test_a_url_that_makes_no_sense_is_refused_and_not_repeated(url: str, opener: Any) -> None:
     """A password with special characters may land anywhere, so the refusal shows nothing of the URL."""
-    with pytest.raises(StateError, match="percent-encoded") as refusal:
+    with pytest.raises(ConfigError, match="percent-encoded") as refusal:
         opener(url, source(KEY))
 
     assert not any(part in str(refusal.value) for part in ("hunter2", "ter2", "hun/", "ss@", "h@un"))
