@@ -3,9 +3,45 @@
 from __future__ import annotations
 
 import os
+import secrets
 import stat
-import tempfile
 from pathlib import Path
+
+
+def swap(path: Path, data: bytes, mode: int | None = None, draft: Path | None = None) -> None:
+    """Put `data` in the place of what is at `path`, if anything: at once and durably. Raises `OSError`.
+
+    A reader sees the old content or the new one, whole. A link is followed. The file gets the `mode`, or, without one,
+    what the umask leaves. It is written as `draft`, in the same folder, first: under a new name, unless one is given,
+    whose leftover of a killed process is then removed.
+    """
+    path = path.resolve()
+    if draft is None:
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    else:
+        draft.unlink(missing_ok=True)
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666 if mode is None else mode)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)  # the umask took some of it
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new names in `folder` survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def replace(path: Path, before: bytes, after: bytes) -> bool:
@@ -15,17 +51,7 @@ def replace(path: Path, before: bytes, after: bytes) -> bool:
     """
     if path.read_bytes() != before:
         return False
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(after)
-            os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    swap(path, after, stat.S_IMODE(path.stat().st_mode))
     return True
 
 

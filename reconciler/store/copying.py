@@ -15,6 +15,7 @@ from typing import cast
 from sqlalchemy import Connection
 
 from reconciler.core.errors import StateError
+from reconciler.documents.saving import sync_folder
 from reconciler.store import files, sqlite
 from reconciler.store.database import Database
 from reconciler.store.failures import translated
@@ -55,7 +56,7 @@ def copy(database: Database, target: Path, verify: Callable[[Connection], object
         finally:
             for ending in ("", "-journal", "-wal", "-shm"):
                 draft.with_name(draft.name + ending).unlink(missing_ok=True)
-        files.sync_folder(target.parent)
+        sync_folder(target.parent)
 
 
 def _exists(target: Path) -> StateError:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler.core.errors import StateError
+from reconciler.documents.saving import swap, sync_folder
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _MODE = 0o600
@@ -98,29 +99,7 @@ def replace_with(path: Path, text: str) -> None:
     caller holds the folder's lock.
     """
     path = path.resolve()
-    draft = path.with_name(f".{path.name}.draft")
-    draft.unlink(missing_ok=True)
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            os.fchmod(file.fileno(), _MODE)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make new names in `folder` survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    swap(path, text.encode("ascii"), _MODE, path.with_name(f".{path.name}.draft"))
 
 
 @contextmanager

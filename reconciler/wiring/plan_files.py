@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,10 +16,13 @@ from reconciler.core.errors import ConfigError, Location, Problem, ReconcilerErr
 from reconciler.core.guard import parse_allowance
 from reconciler.core.model import Json
 from reconciler.core.plan import PLAN_VERSION, Plan, PlanOptions
+from reconciler.documents.saving import swap
 from reconciler.render.plan_file import checksum, essence, plan_document
 
 MAX_BYTES = 256 * 1024 * 1024
 """A larger file is not read; a plan of 100,000 creates has about 100 MiB."""
+
+_HEAD_BYTES = 1024
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _REPLAN = "make a new plan with `reconcile plan --out FILE`, and review it"
@@ -74,7 +76,9 @@ def write_plan(path: Path, document: Mapping[str, Json]) -> None:
     try:
         if target.exists() and not target.is_file():
             raise ReconcilerError(f"cannot write the plan to {path}: it is there, and no regular file")
-        _replace(target, data)
+        if target.exists() and not _may_be_a_plan(target):
+            raise ReconcilerError(f"cannot write the plan to {path}: it is there, and no plan; name another file")
+        swap(target, data)
     except OSError as error:
         raise ReconcilerError(f"cannot write the plan to {path}: {error.strerror}") from error
 
@@ -109,18 +113,11 @@ def read_plan(path: Path) -> SavedPlan:
     )
 
 
-def _replace(target: Path, data: bytes) -> None:
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(target)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+def _may_be_a_plan(path: Path) -> bool:
+    """Whether nothing is lost by writing a plan over a file: it is empty, or begins as a plan does."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    return not head or re.match(rb'\s*\{\s*"version"\s*:', head) is not None
 
 
 def _read(path: Path) -> bytes:

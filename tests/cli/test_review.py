@@ -266,12 +266,12 @@ def test_a_plan_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     file, link = tmp_path / "plan.json", tmp_path / "link.json"
     before = os.umask(0o027)
     try:
-        write_plan(file, {"a": 1})
+        write_plan(file, {"version": 1})
         link.symlink_to(file)
-        write_plan(link, {"a": "\ud800"})
+        write_plan(link, {"version": "\ud800"})
     finally:
         os.umask(before)
-    assert json.loads(file.read_text()) == {"a": "\ud800"}
+    assert json.loads(file.read_text()) == {"version": "\ud800"}
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link.json", "plan.json"]
     assert link.is_symlink()

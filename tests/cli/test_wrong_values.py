@@ -199,3 +199,16 @@ def test_a_wrong_allowance_is_told_before_anything_is_applied(applied: Project, 
         done = applied.run(*arguments, "--allow-protected", "nope", "--out", str(saved))
         assert (done.code, saved.exists()) == (7, False)
     assert "1 create" in applied.run("plan").out
+
+
+def test_a_plan_is_not_written_over_what_is_no_plan(applied: Project) -> None:
+    """A slip of the fingers costs no manifest; a former plan, and an empty file, are there to be replaced."""
+    manifest = applied.root / "webhooks/triage.yaml"
+    before = manifest.read_text()
+    done = applied.run("plan", "--out", str(manifest))
+    assert (done.code, "it is there, and no plan; name another file" in done.err) == (1, True)
+    assert manifest.read_text() == before
+    saved = applied.root / "plan.json"
+    saved.touch()
+    for _ in range(2):
+        assert applied.run("plan", "--out", str(saved)).code == 0
