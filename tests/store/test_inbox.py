@@ -187,6 +187,18 @@ def test_a_delivery_tells_which_replay_its_dispatches_moved_to(inbox: Inbox) -> 
     assert told == {ids[1]: (ids[2], 0), ids[2]: (ids[3], 0), ids[3]: ("", 1), ids[4]: ("", 1), ids[5]: ("", 0)}
 
 
+def test_a_part_that_is_known_moves_to_its_place_in_the_later_delivery(inbox: Inbox) -> None:
+    """A vendor sends what it sent before among other parts: there it is read from."""
+    first, later = delivery(1), delivery(2)
+    inbox.accept([Arrival(delivery=first, keys=("a",), dispatches=(dispatch(first, 0, id="known"),))])
+    parts = (dispatch(later, 0, id="other"), dispatch(later, 1, id="known"))
+    inbox.accept([Arrival(delivery=later, keys=("b",), dispatches=parts)])
+
+    found = {job.dispatch.id: (job.dispatch.delivery_id, job.dispatch.part) for job in claimed(inbox)}
+
+    assert found == {"other": (later.id, 0), "known": (later.id, 1)}
+
+
 # -- claiming and settling ---------------------------------------------------------------------------------------------
 
 
