@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from reconciler.core.model import Recorded, Subscriber
 
@@ -31,6 +31,10 @@ class DispatchState(StrEnum):
     DONE = "done"
     DEAD = "dead"
     """Given up after the last try; somebody may have it tried again for as long as its delivery is kept."""
+
+
+EVERY: Final = 1 << 31
+"""More dispatches than there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,11 +188,14 @@ class Inbox(Protocol):
         """
         ...
 
-    def claim(self, scope: str, holder: str, now: float, seconds: float, limit: int) -> Sequence[Job]:
+    def claim(
+        self, scope: str, holder: str, now: float, seconds: float, limit: int, lapsed: int = EVERY
+    ) -> Sequence[Job]:
         """Due dispatches, for `holder` alone for so many seconds; those whose lease ended are due again.
 
         Those that have been due for longest come first. Of the `ordered` ones of a subscriber only the oldest that is
-        neither done nor dead, and not while another of them is claimed.
+        neither done nor dead, and not while another of them is claimed. At most `lapsed` are such as were claimed
+        before, by who never told what came of it: they may be what ended that process.
         """
         ...
 

@@ -139,7 +139,6 @@ class Dispatcher:
         self._held: set[str] = set()
         self._sending: set[asyncio.Task[None]] = set()
         self._ended: list[Attempt] = []
-        self._suspects = _Turns(1, max((route.deadline for route in routes.routes), default=0.0))
         self._suspect = ""
         self._changed = asyncio.Event()
         self._troubles = 0
@@ -186,7 +185,9 @@ class Dispatcher:
             return POLL
         means = self._means
         now = means.clock.now()
-        jobs = await asyncio.to_thread(means.inbox.claim, means.scope, means.holder, now, self._lease, BATCH)
+        # Of what was left behind one at a time: if that ends this process, too, the others had no try beside it.
+        lapsed = 0 if self._suspect else 1
+        jobs = await asyncio.to_thread(means.inbox.claim, means.scope, means.holder, now, self._lease, BATCH, lapsed)
         for job in jobs:
             self._take(job)
         if len(jobs) == BATCH or self._ended:
@@ -209,8 +210,8 @@ class Dispatcher:
             self._note(route.kind, job, replace(self._over(job, DispatchState.DEAD, error), tried=False))
             return
         lane = self._lanes[id(route)]
-        if lane.full or (job.lapsed and self._suspect):
-            self._give_back(job, (lane.turns if lane.full else self._suspects).next(now))
+        if lane.full:
+            self._give_back(job, lane.turns.next(now))
             return
         if job.lapsed:
             self._suspect = job.dispatch.id
@@ -231,8 +232,6 @@ class Dispatcher:
             attempt = await self._tried(lane.route, job)
             seconds = max(self._means.clock.now() - began, 0.0)
             lane.turns.took(seconds)
-            if job.lapsed:
-                self._suspects.took(seconds)
             self._note(lane.route.kind, job, replace(attempt, seconds=seconds))
         finally:
             lane.running -= 1

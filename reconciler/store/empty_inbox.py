@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
-from reconciler.core.deliveries import Arrival, Attempt, Backlog, Delivery, Filter, Handed, Job, Retention
+from reconciler.core.deliveries import EVERY, Arrival, Attempt, Backlog, Delivery, Filter, Handed, Job, Retention
 
 
 class EmptyInbox:
@@ -17,7 +17,9 @@ class EmptyInbox:
     def accept(self, arrivals: Sequence[Arrival]) -> Sequence[str]:
         self._refuse()
 
-    def claim(self, scope: str, holder: str, now: float, seconds: float, limit: int) -> Sequence[Job]:
+    def claim(
+        self, scope: str, holder: str, now: float, seconds: float, limit: int, lapsed: int = EVERY
+    ) -> Sequence[Job]:
         self._refuse()
 
     def settle(self, holder: str, attempts: Sequence[Attempt]) -> None:

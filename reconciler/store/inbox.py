@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reconciler.core.deliveries import Arrival, Attempt, Backlog, Delivery, Filter, Handed, Job, Retention
+from sqlalchemy import Connection
+
+from reconciler.core.deliveries import EVERY, Arrival, Attempt, Backlog, Delivery, Filter, Handed, Job, Retention
 from reconciler.store import inbox_claims, inbox_keeping, inbox_reading
 from reconciler.store.database import Database
 from reconciler.store.retention import expire
@@ -26,10 +28,14 @@ class StoredInbox:
             return ()
         return self._database.write(lambda connection: inbox_keeping.accept(connection, arrivals))
 
-    def claim(self, scope: str, holder: str, now: float, seconds: float, limit: int) -> Sequence[Job]:
-        return self._database.write(
-            lambda connection: inbox_claims.claim(connection, scope, holder, now, seconds, limit)
-        )
+    def claim(
+        self, scope: str, holder: str, now: float, seconds: float, limit: int, lapsed: int = EVERY
+    ) -> Sequence[Job]:
+        def work(connection: Connection) -> Sequence[Job]:
+            due = inbox_claims.due(connection, scope, now, limit, lapsed)
+            return inbox_claims.take(connection, due, holder, now + seconds)
+
+        return self._database.write(work)
 
     def settle(self, holder: str, attempts: Sequence[Attempt]) -> None:
         if attempts:

@@ -6,10 +6,10 @@ those who died. Claims run inside the store's write transaction, one after the o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import ColumnElement, Connection, func, select, text
 
 from reconciler.core.deliveries import Attempt, Backlog, Delivery, DispatchState, Handed, Job
 from reconciler.store import inbox_reading
@@ -55,7 +55,7 @@ _LAPSED = "lapsed"
 _p = dispatches.c
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """Where a dispatch stands: those that have been due for longest go first, then as they arrived.
 
     `holder` is who claimed it and never told what came of that; mostly nobody.
@@ -68,11 +68,18 @@ class _Place(NamedTuple):
     holder: str
 
 
-def claim(connection: Connection, scope: str, holder: str, now: float, seconds: float, limit: int) -> list[Job]:
-    """Take at most `limit` due dispatches of `scope` for `holder`."""
-    heads = [place for place, free_at in _heads(connection, scope) if max(place.due_at, free_at) <= now]
-    taken = sorted([*_waiting(connection, scope, now, limit), *heads])[: max(limit, 0)]
-    put_rows(connection, _CLAIM, [(holder, now + seconds, place.delivery_id, place.id) for place in taken])
+def due(connection: Connection, scope: str, now: float, limit: int, lapsed: int) -> list[Place]:
+    """At most `limit` dispatches of `scope` that can be claimed; at most `lapsed` of them were claimed before."""
+    places = [place for place, free_at in _heads(connection, scope) if max(place.due_at, free_at) <= now]
+    places += _waiting(connection, scope, now, max(limit, 0), _p.holder == "")
+    places += _waiting(connection, scope, now, max(min(limit, lapsed), 0), _p.holder != "")
+    left_behind = sorted(place for place in places if place.holder)[: max(lapsed, 0)]
+    return sorted([*left_behind, *(place for place in places if not place.holder)])[: max(limit, 0)]
+
+
+def take(connection: Connection, taken: Sequence[Place], holder: str, until: float) -> list[Job]:
+    """Claim these for `holder`, until then."""
+    put_rows(connection, _CLAIM, [(holder, until, place.delivery_id, place.id) for place in taken])
     handed = inbox_reading.handed_by_id(connection, [(place.delivery_id, place.id) for place in taken])
     kept = inbox_reading.by_id(connection, {place.delivery_id for place in taken})
     return [_job(handed[place.id], kept, place) for place in taken]
@@ -108,20 +115,20 @@ def backlog(connection: Connection, scope: str) -> Backlog:
     return Backlog(count=sum(count for count, _ in found), oldest_at=came)
 
 
-def _waiting(connection: Connection, scope: str, now: float, limit: int) -> list[_Place]:
+def _waiting(connection: Connection, scope: str, now: float, limit: int, which: ColumnElement[bool]) -> Iterator[Place]:
     """Due dispatches that stand in no line, as many as may be taken."""
     places = select(_p.due_at, _p.delivery_id, _p.part, _p.id, _p.holder)
-    due = places.where(_p.scope == scope, _p.due_at <= now, text(WAITING))
-    ordered = due.order_by(_p.due_at, _p.delivery_id, _p.part, _p.id).limit(max(limit, 0))
-    return [_Place(*row) for row in connection.execute(ordered)]
+    waiting = places.where(_p.scope == scope, _p.due_at <= now, text(WAITING), which)
+    ordered = waiting.order_by(_p.due_at, _p.delivery_id, _p.part, _p.id).limit(limit)
+    return (Place(*row) for row in connection.execute(ordered))
 
 
-def _heads(connection: Connection, scope: str) -> list[tuple[_Place, float]]:
+def _heads(connection: Connection, scope: str) -> list[tuple[Place, float]]:
     """The first of each line, and when the last claim of one of that line ends."""
-    return [(_Place(*row[:5]), row[5] or 0.0) for row in connection.execute(_HEADS, {"scope": scope})]
+    return [(Place(*row[:5]), row[5] or 0.0) for row in connection.execute(_HEADS, {"scope": scope})]
 
 
-def _job(each: Handed, kept: Mapping[str, Delivery], place: _Place) -> Job:
+def _job(each: Handed, kept: Mapping[str, Delivery], place: Place) -> Job:
     delivery = kept[each.dispatch.delivery_id]
     return Job(dispatch=each.dispatch, delivery=delivery, attempt=each.attempts, lapsed=bool(place.holder))
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.core.deliveries import (
+    EVERY,
     Arrival,
     Attempt,
     Backlog,
@@ -60,16 +61,20 @@ class MemoryInbox:
         with self._lock:
             return [self._accept(arrival) for arrival in arrivals]
 
-    def claim(self, scope: str, holder: str, now: float, seconds: float, limit: int) -> Sequence[Job]:
+    def claim(
+        self, scope: str, holder: str, now: float, seconds: float, limit: int, lapsed: int = EVERY
+    ) -> Sequence[Job]:
         with self._lock:
             due = [each for free_at, each in self._claimable(scope) if max(free_at, each.handed.next_at) <= now]
+            due = sorted(due, key=lambda each: each.place)
+            left_behind = [each for each in due if each.holder][max(lapsed, 0) :]
             jobs = []
-            for each in sorted(due, key=lambda each: each.place)[: max(limit, 0)]:
-                lapsed, each.holder = bool(each.holder), holder
+            for each in [each for each in due if each not in left_behind][: max(limit, 0)]:
+                was_held, each.holder = bool(each.holder), holder
                 each.handed = replace(each.handed, next_at=now + seconds, attempts=each.handed.attempts + 1)
                 dispatch = each.handed.dispatch
                 delivery = self._deliveries[dispatch.delivery_id]
-                jobs.append(Job(dispatch=dispatch, delivery=delivery, attempt=each.handed.attempts, lapsed=lapsed))
+                jobs.append(Job(dispatch=dispatch, delivery=delivery, attempt=each.handed.attempts, lapsed=was_held))
             return jobs
 
     def settle(self, holder: str, attempts: Sequence[Attempt]) -> None:

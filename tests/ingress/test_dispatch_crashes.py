@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.deliveries import Attempt, Job
+from reconciler.core.deliveries import EVERY, Attempt, Job
 from reconciler.ingress.routes import Retries, Route, Routes
 from reconciler.ingress.targets.event import Again, Event
 from reconciler.testing.memory_inbox import MemoryInbox
@@ -42,9 +42,11 @@ class Mortal(MemoryInbox):
         self.__dict__ = inbox.__dict__
         self._fate = fate
 
-    def claim(self, scope: str, holder: str, now: float, seconds: float, limit: int) -> Sequence[Job]:
+    def claim(
+        self, scope: str, holder: str, now: float, seconds: float, limit: int, lapsed: int = EVERY
+    ) -> Sequence[Job]:
         self._die()
-        jobs = super().claim(scope, holder, now, seconds, limit)
+        jobs = super().claim(scope, holder, now, seconds, limit, lapsed)
         self._die()
         return jobs
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.deliveries import Attempt, DispatchState, Filter, Job
+from reconciler.core.deliveries import EVERY, Attempt, DispatchState, Filter, Job
 from reconciler.core.errors import StateError
 from reconciler.ingress.counting import Handings
 from reconciler.ingress.dispatching import LONGEST_PAUSE
@@ -529,12 +529,14 @@ class Troubled(MemoryInbox):
         self.broken: set[str] = set()
         self.bug = False
 
-    def claim(self, scope: str, holder: str, now: float, seconds: float, limit: int) -> Sequence[Job]:
+    def claim(
+        self, scope: str, holder: str, now: float, seconds: float, limit: int, lapsed: int = EVERY
+    ) -> Sequence[Job]:
         if self.bug:
             raise RuntimeError("a bug")
         if "claim" in self.broken:
             raise StateError("the state is locked")
-        return super().claim(scope, holder, now, seconds, limit)
+        return super().claim(scope, holder, now, seconds, limit, lapsed)
 
     def settle(self, holder: str, attempts: Sequence[Attempt]) -> None:
         if "settle" in self.broken:

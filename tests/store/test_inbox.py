@@ -238,6 +238,22 @@ def test_what_is_claimed_is_one_holders_until_its_lease_ends(inbox: Inbox) -> No
 
 
 @pytest.mark.parametrize("ordered", [False, True])
+def test_of_what_was_left_behind_no_more_is_claimed_than_is_asked_for(inbox: Inbox, ordered: bool) -> None:
+    """The oldest of it, and beside it whatever nobody has claimed before."""
+    names = [Subscriber(SubscriberKind.GRAPH, f"g{number}") for number in range(4)]
+    inbox.accept(
+        [replace(arrival(n), dispatches=(dispatch(delivery(n), subscriber=names[n], ordered=ordered),)) for n in (1, 2)]
+    )
+    inbox.claim(SCOPE, "worker-1", 100.0, 30.0, 9)
+    third = dispatch(delivery(3), subscriber=names[3], ordered=ordered)
+    inbox.accept([replace(arrival(3), dispatches=(third,))])
+
+    taken = [numbers(inbox.claim(SCOPE, "worker-2", LATER, 30.0, 9, lapsed)) for lapsed in (0, 1, 1, 1)]
+
+    assert taken == [[3], [1], [2], []]
+
+
+@pytest.mark.parametrize("ordered", [False, True])
 def test_a_claim_that_nobody_answered_for_is_told_at_the_next(inbox: Inbox, ordered: bool) -> None:
     """Not where something came of it, or it was given back untouched."""
     inbox.accept([arrival(1, ordered=ordered)])
