@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from reconciler.ingress.counting import Outcome
 from reconciler.ingress.limits import Limits, client_of
@@ -30,8 +29,7 @@ class Refusal(Exception):  # noqa: N818 # not an error: how most requests end th
         self.close = close
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """Whose webhook a request names, who asks, how long its body may be, and its headers as text."""
 
     vendor: Vendor

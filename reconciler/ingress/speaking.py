@@ -137,7 +137,7 @@ class Speaker(asyncio.Protocol):
         self._ahead: deque[Exchange] = deque()
         self._bodies = self._overhead = 0
         self._reading = self._draining = True
-        self._fresh = False
+        self._fresh = self._expects = False
 
     @property
     def date(self) -> bytes:
@@ -228,16 +228,20 @@ class Speaker(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._url = b""
         self._headers = []
+        self._expects = False
 
     def on_url(self, url: bytes) -> None:
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._arriving is None:  # else it is a trailer
-            self._headers.append((name.lower(), value))
+            name = name.lower()
+            self._headers.append((name, value))
+            if name == b"expect":
+                self._expects = value.lower() == b"100-continue"
 
     def on_headers_complete(self) -> None:
-        parser, headers = self._parser, self._headers
+        parser = self._parser
         version = parser.get_http_version()
         path, query = _target(self._url)
         scope = {
@@ -247,11 +251,12 @@ class Speaker(asyncio.Protocol):
             "path": unquote(path.decode("latin-1")) if b"%" in path else path.decode("latin-1"),
             "raw_path": path,
             "query_string": query,
-            "headers": headers,
+            "headers": self._headers,
         }
         current = version == "1.1"
-        expects = current and any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)
-        exchange = Exchange(self, scope, keeps=current and parser.should_keep_alive(), expects=expects)
+        exchange = Exchange(
+            self, scope, keeps=current and parser.should_keep_alive(), expects=current and self._expects
+        )
         self._arriving = exchange
         if self._answering is None:
             self._begin(exchange)

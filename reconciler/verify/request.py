@@ -31,10 +31,11 @@ class Request:
     """The values of each header by its name in lower case: verifying asks for several, some more than once."""
 
     def __post_init__(self) -> None:
-        found: dict[str, tuple[str, ...]] = {}
-        for key, value in self.headers:
-            name = key.lower()
-            found[name] = (*found[name], value) if name in found else (value,)
+        found: dict[str, tuple[str, ...]] = {key.lower(): (value,) for key, value in self.headers}
+        if len(found) < len(self.headers):
+            found.clear()
+            for key, value in self.headers:
+                found[key.lower()] = (*found.get(key.lower(), ()), value)
         object.__setattr__(self, "by_name", found)
 
     def values(self, name: str) -> tuple[str, ...]:
