@@ -1,11 +1,12 @@
-"""What a delivery costs the ingress: durable deliveries, refusals, slow clients.
+"""What a delivery costs the ingress: durable deliveries, refusals, slow clients, each beside a plain application.
 
-    python benchmarks/ingress.py [--seconds 5] [--connections 64]
+    python benchmarks/ingress.py [--seconds 5] [--connections 64] [--rounds 3]
 
 The ingress runs as a process of its own on the first core, over a new SQLite state (write-ahead log, each commit
 synchronised); the load comes from the others, over loopback, as signed GitHub deliveries of 2 KB, no two alike. Prints
 requests per second, latency, CPU per request (user and system, of the whole process) and peak memory. Nothing is
-handed on meanwhile: `reconcile ingress` does that in the same process.
+handed on meanwhile: `reconcile ingress` does that in the same process. The yardstick is `ingress_yardstick.py`, in turn
+with the ingress, under the same load: on a machine that does other work as well, compare CPU, and ratios of one run.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
+import ingress_yardstick
+
 from reconciler.core.deliveries import Filter
 from reconciler.core.model import Phase, Recorded, Relation, Secret, Subscriber, SubscriberKind, WebhookKey
 from reconciler.core.ports import Write
@@ -42,6 +45,8 @@ WEBHOOK = "11111111-1111-4111-8111-111111111111"
 SECRET = b"bench-secret"
 PATH = f"/webhooks/github/{WEBHOOK}"
 SLOW = 64
+WARM = 2000
+"""Deliveries before the first that counts."""
 
 
 def project(folder: Path) -> Path:
@@ -90,9 +95,9 @@ def serve(folder: Path) -> None:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[int, int]]:
+def serving(what: str, folder: Path) -> Iterator[tuple[int, int]]:
     """The process and its port."""
-    process = subprocess.Popen([sys.executable, __file__, "--serve", str(folder)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, __file__, what, str(folder)], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         yield process.pid, int(process.stdout.readline().rpartition(":")[2])
@@ -234,39 +239,59 @@ def measured(pid: int, port: int, requests: list[bytes], arguments: argparse.Nam
     return result | {"cpu_us": round((cpu_seconds(pid) - before) / count * 1e6, 1), "peak_mib": memory(pid, "VmHWM")}
 
 
+def plain(folder: Path, genuine: list[bytes], forged: list[bytes], arguments: argparse.Namespace) -> None:
+    """One round of the yardstick."""
+    with serving("--plain", folder) as (pid, port):
+        asyncio.run(load(port, genuine[-WARM:], arguments.connections, 10.0))
+        print("plain durable ", json.dumps(measured(pid, port, genuine[:-WARM], arguments)), flush=True)
+        print("plain refused ", json.dumps(measured(pid, port, forged, arguments)), flush=True)
+
+
+def ours(folder: Path, genuine: list[bytes], forged: list[bytes], arguments: argparse.Namespace) -> None:
+    """One round of the ingress: all that was acknowledged is stored."""
+    with serving("--serve", project(folder)) as (pid, port):
+        asyncio.run(load(port, genuine[-WARM:], arguments.connections, 10.0))
+        kept = measured(pid, port, genuine[:-WARM], arguments)
+        print("durable       ", json.dumps(kept), flush=True)
+        print("refused       ", json.dumps(measured(pid, port, forged, arguments)), flush=True)
+        before = memory(pid, "VmRSS")
+        asyncio.run(slow(port, 4.0))
+        after = memory(pid, "VmRSS")
+        print("slow          ", json.dumps({"clients": SLOW, "before_mib": before, "after_mib": after}), flush=True)
+    with open_existing(f"sqlite:///{folder}/.reconciler/state.db", KeySource()) as store:
+        answered = kept["statuses"]
+        assert isinstance(answered, dict)
+        stored = sum(1 for _ in store.inbox().deliveries("bench", Filter(), 10_000_000))
+        assert stored >= answered["200"] + WARM, (stored, answered)
+        print("stored        ", stored, "of", answered["200"] + WARM, "acknowledged", flush=True)
+
+
 def main() -> None:
     """Measure, and print one line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--most", type=int, default=20_000, help="deliveries made beforehand for each second")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--plain", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
         serve(arguments.serve)
+        return
+    if arguments.plain:
+        ingress_yardstick.serve(arguments.plain, SECRET)
         return
     others = os.sched_getaffinity(0) - {0}
     if others:
         os.sched_setaffinity(0, others)
     count = int(arguments.most * arguments.seconds)
-    genuine = [request_of(number, genuine=True) for number in range(count)]
-    forged = [request_of(number, genuine=False) for number in range(1000)]
-    with tempfile.TemporaryDirectory() as folder:
-        with serving(project(Path(folder) / "project")) as (pid, port):
-            warm = [request_of(number, genuine=True) for number in range(count, count + 2000)]
-            asyncio.run(load(port, warm, arguments.connections, 10.0))
-            kept = measured(pid, port, genuine, arguments)
-            print("durable ", json.dumps(kept))
-            print("refused ", json.dumps(measured(pid, port, forged * (count // 1000), arguments)))
-            before = memory(pid, "VmRSS")
-            asyncio.run(slow(port, 4.0))
-            print("slow    ", json.dumps({"clients": SLOW, "before_mib": before, "after_mib": memory(pid, "VmRSS")}))
-        with open_existing(f"sqlite:///{folder}/project/.reconciler/state.db", KeySource()) as store:
-            answered = kept["statuses"]
-            assert isinstance(answered, dict)
-            stored = sum(1 for _ in store.inbox().deliveries("bench", Filter(), 10_000_000))
-            assert stored >= answered["200"], (stored, answered)
-            print("stored  ", stored, "of", answered["200"] + 2000, "acknowledged")
+    genuine = [request_of(number, genuine=True) for number in range(count + WARM)]
+    forged = [request_of(number, genuine=False) for number in range(1000)] * (count // 1000)
+    for _ in range(arguments.rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            plain(Path(folder), genuine, forged, arguments)
+            ours(Path(folder, "project"), genuine, forged, arguments)
 
 
 if __name__ == "__main__":
