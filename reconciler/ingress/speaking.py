@@ -229,6 +229,8 @@ class Speaker(asyncio.Protocol):
         self._url = b""
         self._headers = []
         self._expects = False
+        if self._answering is None:
+            self.waiting_since = self.loop.time()  # who was silent before has its whole time still
 
     def on_url(self, url: bytes) -> None:
         self._url += url

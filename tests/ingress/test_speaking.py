@@ -401,6 +401,28 @@ async def test_who_does_not_take_answers_is_not_read_and_hung_up_on() -> None:
     assert wire.aborted
 
 
+@pytest.mark.looptime
+async def test_silence_between_requests_does_not_shorten_the_next() -> None:
+    """A connection may wait for ten seconds, and take ten for its headers; empty lines before them are no beginning."""
+    watch, loop = Watch(), asyncio.get_running_loop()
+    speaker, wire = connected(Application(), watch)
+    for _ in range(2):
+        await asyncio.sleep(HEADER_SECONDS - 1)
+        watch.look(loop.time())
+        speaker.data_received(GET[:9])
+        await asyncio.sleep(HEADER_SECONDS - 1)
+        watch.look(loop.time())
+        speaker.data_received(GET[9:])
+        await settled()
+    assert (wire.statuses, wire.aborted) == ([200, 200], False)
+
+    for _ in range(3):
+        await asyncio.sleep(HEADER_SECONDS / 2)
+        speaker.data_received(b"\r\n")
+    watch.look(loop.time())
+    assert wire.aborted
+
+
 # -- the end -----------------------------------------------------------------------------------------------------------
 
 
