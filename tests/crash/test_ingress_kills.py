@@ -64,6 +64,7 @@ async def assert_nothing_is_lost(root: Path, rounds: int) -> None:
 
 
 @pytest.mark.crash
+@pytest.mark.timeout(300)
 async def test_killed_twenty_times_it_loses_nothing(tmp_path: Path) -> None:
     """At twenty moments, under load, each time over what the last one left."""
     await assert_nothing_is_lost(project(tmp_path / "project"), 20)
