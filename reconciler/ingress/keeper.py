@@ -58,6 +58,7 @@ class Keeper:
         self._timer: asyncio.TimerHandle | None = None
         self._stuck = False
         self._untold = 0
+        self._told = False
         self._quiet_until = 0.0
         self._queue: SimpleQueue[list[Waiting] | None] = SimpleQueue()
         self._gathered: list[Waiting] = []
@@ -192,10 +193,11 @@ class Keeper:
             return  # the loop is closed: nobody waits any more
 
     def _done(self, batch: Sequence[Waiting], ids: Sequence[str]) -> None:
-        if self._troubled_until:
+        self._troubled_until = 0.0
+        if self._told:
             more = f"; {self._untold} more had been put off" if self._untold else ""
             self._progress("ingress_keeping", level="info", message=f"deliveries are kept again{more}")
-            self._troubled_until = self._quiet_until = 0.0
+            self._told = False
             self._untold = 0
         self._leave(batch)
         for (_, kept), delivery_id in zip(batch, ids, strict=True):
@@ -218,13 +220,16 @@ class Keeper:
             self._asked.pop(kept, None)
 
     def _put_off(self, count: int, why: str, now: float) -> None:
-        """Say what is wrong, but not for every transaction: there may be hundreds a second, and one full disk."""
+        """Say what is wrong, but not for every transaction: there may be hundreds a second, and one full disk.
+
+        Nor each time that it is well for a moment, as where a little still fits.
+        """
         self._troubled_until = now + TROUBLED
         self._untold += count
         if now >= self._quiet_until:
             message = f"{self._untold} deliveries are not kept, and their senders were told to try again: {why}"
             self._progress("ingress_unkept", level="error", message=message, deliveries=self._untold)
-            self._untold = 0
+            self._untold, self._told = 0, True
             self._quiet_until = now + TROUBLED
 
 

@@ -256,3 +256,22 @@ async def test_a_full_disk_is_told_once_and_so_is_its_end() -> None:
         "deliveries are kept again; 4 more had been put off",
     ]
     await keeper.close()
+
+
+@pytest.mark.looptime
+async def test_a_disk_that_is_well_for_a_moment_is_not_told_each_time() -> None:
+    """Where a little still fits: one line, and one that it is over, every ten seconds at most."""
+    inbox, told = MoodyInbox(), Told()
+    keeper = Keeper(inbox, 100, told)
+    for number in range(6):
+        inbox.error = StateError("the disk is full")
+        with pytest.raises(StateError, match="full"):
+            await keeper.keep(arrival(number))
+        inbox.error = None
+        await keeper.keep(arrival(number))
+        await asyncio.sleep(3)
+
+    wrong = "1 deliveries are not kept, and their senders were told to try again: the disk is full"
+    later = wrong.replace("1 deliveries", "4 deliveries")
+    assert told == [wrong, "deliveries are kept again", later, "deliveries are kept again"]
+    await keeper.close()
