@@ -40,6 +40,9 @@ IDLE: Final = 5.0
 """Seconds after which a connection that nobody used is not trusted to be there."""
 
 _HEADERS: Final[Mapping[str, str]] = {"Accept": "*/*", "Accept-Encoding": "gzip"}
+_AS_IT_IS: Final[Mapping[str, str]] = {"Accept-Encoding": "identity"}
+"""For pinned calls, whose bodies are cut off as they come: nothing would unpack them."""
+
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
@@ -111,6 +114,7 @@ class HttpTransport:
         whole, cut, line = WHOLE, None, place.origin
         if isinstance(call, PinnedCall):
             whole, cut, line = call.seconds, call.cut, f"{place.origin}{_AT}{call.address}"
+            headers = {**self._headers, **_AS_IT_IS, **call.headers}
         request = _request(call, place, headers)
         connection = await self._take(line, request.url.origin)
         try:
@@ -121,16 +125,23 @@ class HttpTransport:
 
     async def _take(self, line: str, origin: httpcore.Origin) -> httpcore.AsyncConnectionInterface:
         """An idle connection of this line, else a new one; one of another line makes room for it where needed."""
-        idle = self._idle.get(line)
-        while idle:
-            connection = idle.pop()
+        while line in self._idle:
+            connection = self._idle_one(line)
             if connection.is_available() and not connection.has_expired():
                 return connection
             await self._drop(connection)
-        if self._made >= CONNECTIONS:
-            await self._drop(next(idle for idle in self._idle.values() if idle).pop())
+        while self._made >= CONNECTIONS:  # while one is closed, another request may take the room
+            await self._drop(self._idle_one(next(iter(self._idle))))
         connection = self._maker(line).create_connection(origin)
         self._made += 1
+        return connection
+
+    def _idle_one(self, line: str) -> httpcore.AsyncConnectionInterface:
+        """An idle connection of a line that has one. A line without any is forgotten: addresses come and go."""
+        idle = self._idle[line]
+        connection = idle.pop()
+        if not idle:
+            del self._idle[line]
         return connection
 
     async def _drop(self, connection: httpcore.AsyncConnectionInterface) -> None:
@@ -144,7 +155,7 @@ class HttpTransport:
         if key not in self._makers:  # once: to find the proxy takes a look through the whole environment
             # Where nothing is encrypted no certificates are read.
             if line.startswith("https:") and self._trust is None:
-                self._trust = httpcore.default_ssl_context()
+                self._trust = _trusted()
             proxy = None if pinned else _proxy(line)
             self._makers[key] = httpcore.AsyncConnectionPool(self._trust, proxy, keepalive_expiry=IDLE)
         return self._makers[key]
@@ -178,6 +189,15 @@ async def _exchange(connection: httpcore.AsyncConnectionInterface, request: http
     return Reply(status=response.status, headers=headers, body=body)
 
 
+def _trusted() -> ssl.SSLContext:
+    """Whose certificates are trusted. Raises `TransportError` where the environment names what holds none."""
+    try:
+        return httpcore.default_ssl_context()
+    except OSError:
+        message = "the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read"
+        raise TransportError(message, sent=False) from None
+
+
 def _proxy(origin: str) -> httpcore.Proxy | None:
     """The proxy that the environment names for an origin (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`).
 
@@ -189,11 +209,13 @@ def _proxy(origin: str) -> httpcore.Proxy | None:
     if not named or proxy_bypass(parts.netloc):
         return None
     url = named if "://" in named else f"http://{named}"
-    user = urlsplit(url)
-    if user.scheme not in {"http", "https"}:
-        raise TransportError("the proxy that the environment names is not an http or https URL", sent=False)
+    try:
+        place, user = destination_of(url), urlsplit(url)
+    except ValueError:
+        # The URL may hold a password, so it is not quoted.
+        raise TransportError("the proxy that the environment names is not an http or https URL", sent=False) from None
     auth = (unquote_to_bytes(user.username), unquote_to_bytes(user.password or "")) if user.username else None
-    return httpcore.Proxy(url, auth)
+    return httpcore.Proxy(httpcore.URL(scheme=place.scheme, host=place.host, port=place.port, target="/"), auth)
 
 
 async def _read(response: httpcore.Response, headers: Mapping[str, str]) -> bytes:
@@ -205,6 +227,9 @@ async def _read(response: httpcore.Response, headers: Mapping[str, str]) -> byte
         body += inflater.decompress(chunk, MAX_BODY + 1 - len(body)) if inflater else chunk
         if len(body) > MAX_BODY:
             raise OversizedReplyError
+        if inflater and inflater.unused_data:
+            # It would be kept and copied with every chunk, counted by nobody, and is not in the body.
+            raise zlib.error("there is more behind the end")
     return bytes(body)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import importlib.util
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -283,15 +284,23 @@ def pinned(host: str, port: int) -> PinnedCall:
 
 
 async def test_connections_are_kept_and_bounded(make: type[HttpTransport]) -> None:
-    """One origin asked twice keeps its connection; many origins have no more than the bound, and all are answered."""
+    """One origin asked twice keeps its connection; many origins have no more than the bound, of lines too."""
     async with patient_server() as (port, served), make() as transport:
         for _ in range(2):
             await transport.send(pinned("one", port))
         assert served == [2]
         for number in range(100):
             assert (await transport.send(pinned(f"host{number}", port))).status == 204
-        assert transport._made == 64
+        assert transport._made == len(transport._idle) == 64
     assert sum(served) == 102
+
+
+async def test_connections_are_bounded_however_many_make_room_at_once(make: type[HttpTransport]) -> None:
+    """Each closes one of another origin first, and meanwhile the rest go on."""
+    async with patient_server() as (port, _), make() as transport:
+        for turn in range(3):
+            await asyncio.gather(*(transport.send(pinned(f"host{turn}x{number}", port)) for number in range(100)))
+            assert transport._made <= 64
 
 
 async def test_a_connection_that_the_server_closed_is_not_used_again(make: type[HttpTransport]) -> None:
@@ -325,6 +334,20 @@ async def test_a_packed_reply_is_unpacked(make: type[HttpTransport]) -> None:
     assert b"accept-encoding: gzip\r\n" in seen[0].lower()
 
 
+async def test_what_nothing_unpacks_is_not_asked_for_packed(make: type[HttpTransport]) -> None:
+    """A pinned reply is cut off as it comes: keys that a server packs for whoever says so would be none."""
+    keys = b'{"keys": []}'
+
+    async def answer(request: bytes, writer: Writer) -> None:
+        asked = b"gzip" in request
+        body, how = (gzip.compress(keys), b"Content-Encoding: gzip\r\n") if asked else (keys, b"")
+        await says(OK + how + b"Content-Length: %d\r\n\r\n" % len(body), body)(request, writer)
+
+    async with server(answer) as url, make() as transport:
+        port = int(url.rpartition(":")[2])
+        assert (await transport.send(pinned("keys", port))).body == keys
+
+
 async def test_a_small_reply_that_unpacks_to_a_large_one_is_not_unpacked(make: type[HttpTransport]) -> None:
     """The bound is for what a body becomes."""
     packed = gzip.compress(bytes(MAX_BODY + 1))
@@ -332,6 +355,23 @@ async def test_a_small_reply_that_unpacks_to_a_large_one_is_not_unpacked(make: t
     async with server(says(bomb, packed)) as url, make() as transport:
         with pytest.raises(OversizedReplyError):
             await transport.send(Call(method="GET", url=url))
+
+
+async def test_nothing_is_read_behind_the_end_of_a_packed_reply(make: type[HttpTransport]) -> None:
+    """What follows counts towards no bound, and the library would keep all of it: the reply is refused there."""
+    written: list[bytes] = []
+
+    async def answer(_: bytes, writer: Writer) -> None:
+        writer.write(OK + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"[]"))
+        for _ in range(100):
+            written.append(bytes(1 << 20))
+            writer.write(written[-1])
+            await writer.drain()
+
+    async with server(answer) as url, make() as transport:
+        with pytest.raises(TransportError, match="could not be decoded"):
+            await transport.send(Call(method="GET", url=url))
+    assert len(written) < 100
 
 
 async def test_the_proxy_of_the_environment_is_used(make: type[HttpTransport], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -358,6 +398,35 @@ async def test_the_proxy_of_the_environment_is_used(make: type[HttpTransport], m
     assert words == [b"Proxy-Authorization: Basic bWU6cEBzcw=="]
 
 
+async def test_a_proxy_may_have_any_password(make: type[HttpTransport], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One with letters that a URL should not have is sent as UTF-8."""
+    heads: list[bytes] = []
+
+    async def proxy(request: bytes, writer: Writer) -> None:
+        heads.append(request)
+        await says(OK + b"Content-Length: 2\r\n\r\n{}")(request, writer)
+
+    async with server(proxy) as url, make() as transport:
+        monkeypatch.setenv("http_proxy", url.replace("//", "//me:pä@"))
+        await transport.send(Call(method="GET", url="http://api.vendor.test/hooks"))
+    assert b"Proxy-Authorization: Basic " + base64.b64encode("me:pä".encode()) in heads[0]
+
+
+@pytest.mark.parametrize("content", [None, b"no certificate"])
+async def test_certificates_that_cannot_be_read_are_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
+) -> None:
+    """A user who names a file that is not there, or holds none, has made a slip and found no bug."""
+    certificates = tmp_path / "ca.pem"
+    if content is not None:
+        certificates.write_bytes(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates))
+    async with HttpTransport() as transport:
+        with pytest.raises(TransportError, match="SSL_CERT_FILE") as caught:
+            await transport.send(Call(method="POST", url="https://api.vendor.test/hooks"))
+    assert not caught.value.sent
+
+
 async def test_what_a_proxy_refuses_was_not_sent(make: type[HttpTransport], monkeypatch: pytest.MonkeyPatch) -> None:
     """A tunnel that is not opened has carried nothing."""
     async with server(says(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")) as url, make() as transport:
@@ -367,9 +436,12 @@ async def test_what_a_proxy_refuses_was_not_sent(make: type[HttpTransport], monk
     assert not caught.value.sent
 
 
-async def test_a_proxy_that_speaks_no_http_is_told(make: type[HttpTransport], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A SOCKS proxy would take another package, and must not be passed by."""
-    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1")
+@pytest.mark.parametrize("named", ["socks5://127.0.0.1:1", "http://[1", "http://proxy:99999"])
+async def test_a_proxy_that_speaks_no_http_is_told(
+    make: type[HttpTransport], monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    """A SOCKS proxy would take another package, and must not be passed by; nor must what is no URL at all."""
+    monkeypatch.setenv("all_proxy", named)
     async with make() as transport:
         with pytest.raises(TransportError, match="not an http or https URL") as caught:
             await transport.send(Call(method="POST", url="https://api.vendor.test/hooks"))
