@@ -1,11 +1,12 @@
 """From a request that was verified to what is kept of it: the delivery, its dedupe keys, a dispatch for each who asked.
 
-A delivery is told from others by the provider's own id and by a digest of what was signed and its signature. The id
-often stands in a header that nobody signed, so that a captured request could come again under another; the digest does
-not change then. Where a provider signs no time, two requests that look alike may be two events, so the digest counts
-for a while only: for hours where an id should tell them apart, and for minutes where there is none, long enough for a
-repetition after an answer that was lost. Where a request only carries a token, and no id, nothing tells a repetition
-from a second event, and each is kept: losing one would be worse.
+A delivery is told from others by the provider's own id and by a digest of what was signed. The id often stands in a
+header that nobody signed, so that a captured request could come again under another; the digest does not change then.
+Nor does it with a query that is not signed, or with the spelling of the signature, to which more may be added. Where a
+provider signs no time, two requests that look alike may be two events, so the digest counts for a while only: for hours
+where an id should tell them apart, and for minutes where there is none, long enough for a repetition after an answer
+that was lost. Where a request only carries a token, and no id, nothing tells a repetition from a second event, and each
+is kept: losing one would be worse.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from reconciler.core.ports import Clock, Entropy
 from reconciler.ingress.ports import Found, Kind, Ordered, Vendor
 from reconciler.verify.delivery import DeliveryRules, HeaderId, Part, read_parts
 from reconciler.verify.kinds import Scheme
-from reconciler.verify.places import HeaderPlace, Place
+from reconciler.verify.places import HeaderPlace, Place, QueryPlace
 from reconciler.verify.public_scheme import JwtScheme, RemoteScheme, SnsScheme, StandardWebhooksScheme
 from reconciler.verify.request import Request
-from reconciler.verify.signed import Signed
+from reconciler.verify.signed import Pairs, Signed
+from reconciler.verify.words import Part as MessagePart
 
 REPEATED_WITHIN: Final = 600.0
 """Seconds: what comes again within so many is a repetition, where only the digest tells."""
@@ -57,14 +59,17 @@ class Ids:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What tells the deliveries of a scheme apart.
+    """What tells the deliveries of a scheme apart, beside their bodies.
 
-    `headers`, in lower case and sorted, belong to what is signed; there are none where nothing is. `timed` tells that
-    each request proves when it was made.
+    `headers`, in lower case and sorted, and `parameters` of the query are signed; with `query` all of that is. `timed`
+    tells that each request proves when it was made: in a header of `headers`, or in the `pairs` of that of signatures.
     """
 
     headers: tuple[str, ...]
     timed: bool
+    parameters: tuple[str, ...] = ()
+    query: bool = False
+    pairs: tuple[str, Pairs] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,7 @@ class Arrivals:
         self._clock = clock
         self._ids = Ids(entropy)
         self._ordered = ordered
-        self._told: dict[str, Told] = {}
+        self._told: dict[str, Told | None] = {}
 
     def received(self, found: Found, vendor: Vendor, request: Request) -> Arrival:
         """The arrival of a request that was verified. Raises `DeliveryError` where it cannot be read."""
@@ -158,11 +163,10 @@ class Arrivals:
                     ordered=self._ordered(name),
                 )
 
-    def _of(self, vendor: Vendor) -> Told:
-        told = self._told.get(vendor.name)
-        if told is None:
-            told = self._told[vendor.name] = told_by(vendor.scheme)
-        return told
+    def _of(self, vendor: Vendor) -> Told | None:
+        if vendor.name not in self._told:
+            self._told[vendor.name] = told_by(vendor.scheme)
+        return self._told[vendor.name]
 
 
 def request_of(delivery: Delivery) -> Request:
@@ -182,19 +186,15 @@ def dispatch_id(webhook_id: str, identity: str, part: int, subscriber: str, node
     return key_digest(webhook_id, identity)[:8].hex() + own
 
 
-def dedupe_keys(told: Told, request: Request, provider_delivery_id: str, rules: DeliveryRules) -> Keys:
+def dedupe_keys(told: Told | None, request: Request, provider_delivery_id: str, rules: DeliveryRules) -> Keys:
     """What tells a delivery from others of its webhook, the provider's own id first; none where nothing does.
 
     An id in the body is signed with it, so it needs no help; one in a header may be changed, or left out.
     """
     keys = (id_key(provider_delivery_id),) if provider_delivery_id else ()
-    if not told.headers:
+    if told is None:
         return Keys(keys, _NONE)
-    texts = [request.query]
-    for name in told.headers:
-        values = request.by_name.get(name, ())
-        texts += (f"{len(values)} {name}", *values)
-    digest = hashlib.blake2b(_prefixed(texts), digest_size=16)
+    digest = hashlib.blake2b(_prefixed(_signed_texts(told, request)), digest_size=16)
     digest.update(request.body)
     key = f"digest {digest.hexdigest()}"
     if told.timed:
@@ -203,21 +203,47 @@ def dedupe_keys(told: Told, request: Request, provider_delivery_id: str, rules: 
     return Keys((*keys, key), {key: RESENT_WITHIN if with_ids else REPEATED_WITHIN})
 
 
-def told_by(scheme: Scheme) -> Told:
-    """What tells the deliveries of a scheme apart."""
+def told_by(scheme: Scheme) -> Told | None:
+    """What tells the deliveries of a scheme apart; None where nothing is signed."""
     if isinstance(scheme, Signed):
-        places = [*scheme.values.values(), *([scheme.stamp.place] if scheme.stamp else [])]
-        timed = scheme.stamp is not None or (scheme.pairs is not None and bool(scheme.pairs.timestamp))
-        return Told(_lowered((scheme.header, *scheme.more, *_headers(places))), timed)
+        return _told_by_signature(scheme)
     if isinstance(scheme, StandardWebhooksScheme):
-        return Told(_lowered(f"{scheme.prefix}{part}" for part in ("id", "timestamp", "signature")), timed=True)
+        return Told(_lowered(f"{scheme.prefix}{part}" for part in ("id", "timestamp")), timed=True)
     if isinstance(scheme, JwtScheme) and scheme.digests:
-        return Told(_lowered(_headers([scheme.place])), timed=True)
+        return Told(_lowered(_headers([scheme.place])), timed=True, query=True)
     if isinstance(scheme, RemoteScheme):
         return Told(_lowered(_headers(scheme.values.values())), timed=True)
     if isinstance(scheme, SnsScheme):  # the body holds its own signature
-        return Told(("content-type",), timed=True)
-    return Told((), timed=False)
+        return Told((), timed=True)
+    return None
+
+
+def _told_by_signature(scheme: Signed) -> Told:
+    places = [*scheme.values.values(), *([scheme.stamp.place] if scheme.stamp else [])]
+    pairs = (scheme.header.lower(), scheme.pairs) if scheme.pairs is not None and scheme.pairs.timestamp else None
+    return Told(
+        _lowered(_headers(places)),
+        timed=scheme.stamp is not None or pairs is not None,
+        parameters=tuple(sorted({place.name for place in places if isinstance(place, QueryPlace)})),
+        query=MessagePart.QUERY in scheme.message,
+        pairs=pairs,
+    )
+
+
+def _signed_texts(told: Told, request: Request) -> Iterator[str]:
+    """What is signed of a request beside its body. Not the signature: there may be several ways to write that."""
+    yield request.query if told.query else ""
+    for name in told.headers:
+        values = request.by_name.get(name, ())
+        yield from (f"{len(values)} {name}", *values)
+    for name in told.parameters:
+        values = tuple(request.parameters(name))
+        yield from (f"{len(values)} {name}", *values)
+    if told.pairs is not None:
+        header, pairs = told.pairs
+        texts = (item for text in request.by_name.get(header, ()) for item in text.split(pairs.separator))
+        items = (text.partition(pairs.between) for text in texts)
+        yield from (value for key, _, value in items if key == pairs.timestamp)
 
 
 def _headers(places: Iterable[Place]) -> Iterator[str]:

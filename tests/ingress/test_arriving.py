@@ -28,7 +28,7 @@ from reconciler.verify.body import DeliveryError
 from reconciler.verify.hmac_signature import HmacScheme
 from reconciler.verify.kinds import Scheme, Unverified
 from reconciler.verify.message import Value
-from reconciler.verify.places import BodyPlace, HeaderPlace
+from reconciler.verify.places import BodyPlace, HeaderPlace, QueryPlace
 from reconciler.verify.public_scheme import ClaimDigest, JwtScheme, RemoteScheme, SnsScheme, StandardWebhooksScheme
 from reconciler.verify.request import Request
 from reconciler.verify.schemes import verify
@@ -149,44 +149,107 @@ def test_a_token_proves_no_repetition() -> None:
     assert keys(TOKEN, request(("x-token", "t"), body=b'{"kind": "push", "id": 7}')) == (id_key("7"),)
 
 
+PAIRS = Pairs(signature="v1", timestamp="t")
 TIMED = HmacScheme(
     header="X-Sig", stamp=Stamp(place=HeaderPlace("X-Time")), message=(Part.TIMESTAMP, Part.BODY), more=("X-Sig-Old",)
 )
 
 
 @pytest.mark.parametrize(
-    ("scheme", "headers", "timed"),
+    ("scheme", "told"),
     [
-        (HmacScheme(header="X-Sig"), ("x-sig",), False),
-        (TIMED, ("x-sig", "x-sig-old", "x-time"), True),
-        (HmacScheme(header="X-Sig", pairs=Pairs(signature="v1", timestamp="t")), ("x-sig",), True),
-        (HmacScheme(header="X-Sig", pairs=Pairs(signature="v1")), ("x-sig",), False),
+        (HmacScheme(header="X-Sig"), Told((), timed=False)),
+        (TIMED, Told(("x-time",), timed=True)),
+        (HmacScheme(header="X-Sig", pairs=PAIRS), Told((), timed=True, pairs=("x-sig", PAIRS))),
+        (HmacScheme(header="X-Sig", pairs=Pairs(signature="v1")), Told((), timed=False)),
+        (HmacScheme(header="X-Sig", message=(Part.QUERY, Part.BODY)), Told((), timed=False, query=True)),
         (
             HmacScheme(
                 header="X-Sig",
-                values={"id": HeaderPlace("X-Id"), "b": BodyPlace("b")},
+                values={"id": HeaderPlace("X-Id"), "b": BodyPlace("b"), "q": QueryPlace("data.id")},
                 message=(Value("id"), Part.BODY),
                 stamp=Stamp(place=BodyPlace("at")),
             ),
-            ("x-id", "x-sig"),
-            True,
+            Told(("x-id",), timed=True, parameters=("data.id",)),
         ),
-        (StandardWebhooksScheme(), ("webhook-id", "webhook-signature", "webhook-timestamp"), True),
-        (JwtScheme(algorithm=JwtAlgorithm.HS256, digests=(ClaimDigest(claim="h"),)), ("authorization",), True),
-        (JwtScheme(algorithm=JwtAlgorithm.HS256), (), False),
-        (SnsScheme(), ("content-type",), True),
+        (StandardWebhooksScheme(), Told(("webhook-id", "webhook-timestamp"), timed=True)),
+        (
+            JwtScheme(algorithm=JwtAlgorithm.HS256, digests=(ClaimDigest(claim="h"),)),
+            Told(("authorization",), timed=True, query=True),
+        ),
+        (JwtScheme(algorithm=JwtAlgorithm.HS256), None),
+        (SnsScheme(), Told((), timed=True)),
         (
             RemoteScheme(path="/v", fields={}, payload="e", genuine="a", forged="b", values={"i": HeaderPlace("X-I")}),
-            ("x-i",),
-            True,
+            Told(("x-i",), timed=True),
         ),
-        (TOKEN.scheme, (), False),
-        (Unverified(), (), False),
+        (TOKEN.scheme, None),
+        (Unverified(), None),
     ],
 )
-def test_what_is_signed_depends_on_the_scheme(scheme: Scheme, headers: tuple[str, ...], timed: bool) -> None:
-    """Headers that hold a signature, or something that is signed; and whether each request has its time."""
-    assert told_by(scheme) == Told(headers, timed)
+def test_what_is_signed_depends_on_the_scheme(scheme: Scheme, told: Told | None) -> None:
+    """Headers and parameters that are signed, and whether each request has its time; never the signature itself."""
+    assert told_by(scheme) == told
+
+
+@pytest.mark.parametrize(
+    ("scheme", "signed", "other"),
+    [
+        (FORGE.scheme, {"headers": [("x-signature", "a")]}, {"headers": [("x-signature", "a")], "query": "x=1"}),
+        (
+            TIMED,
+            {"headers": [("x-time", "1"), ("x-sig", "a"), ("x-sig-old", "b")]},
+            {"headers": [("x-time", "1"), ("x-sig", "a")]},
+        ),
+        (
+            HmacScheme(header="X-Sig", pairs=PAIRS),
+            {"headers": [("x-sig", "t=1,v1=a")]},
+            {"headers": [("x-sig", "v0=b,v1=a,t=1")]},
+        ),
+        (
+            StandardWebhooksScheme(),
+            {"headers": [("webhook-signature", "v1,a")]},
+            {"headers": [("webhook-signature", "v1,b v1,a")]},
+        ),
+    ],
+    ids=["a query", "one signature of two", "more pairs", "more signatures"],
+)
+def test_a_captured_request_is_known_whatever_is_added_that_nobody_signed(
+    scheme: Scheme, signed: dict[str, Any], other: dict[str, Any]
+) -> None:
+    """What proves the same message is the same delivery."""
+    rules = FORGE.kinds["repo"].rules
+    one, again = (
+        dedupe_keys(
+            told_by(scheme), Request(headers=tuple(each["headers"]), body=BODY, query=each.get("query", "")), "", rules
+        )
+        for each in (signed, other)
+    )
+
+    assert one == again
+
+
+@pytest.mark.parametrize(
+    ("scheme", "one", "other"),
+    [
+        (
+            HmacScheme(header="X-Sig", pairs=PAIRS),
+            {"headers": (("x-sig", "t=1,v1=a"),)},
+            {"headers": (("x-sig", "t=2,v1=a"),)},
+        ),
+        (HmacScheme(header="X-Sig", message=(Part.QUERY, Part.BODY)), {"query": "a"}, {"query": "b"}),
+        (HmacScheme(header="X-Sig", values={"q": QueryPlace("id")}), {"query": "id=1"}, {"query": "id=2"}),
+    ],
+    ids=["time in pairs", "query", "parameter"],
+)
+def test_what_is_signed_beside_the_body_tells_deliveries_apart(
+    scheme: Scheme, one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    """Two events with one body are two."""
+    rules = FORGE.kinds["repo"].rules
+    assert dedupe_keys(told_by(scheme), Request(body=BODY, **one), "", rules) != dedupe_keys(
+        told_by(scheme), Request(body=BODY, **other), "", rules
+    )
 
 
 @given(

@@ -174,6 +174,15 @@ async def test_the_same_bytes_under_another_id_are_a_repetition_and_said_aloud(a
     assert "d2" not in told
 
 
+async def test_a_captured_delivery_is_not_kept_again_for_a_query_that_nobody_signed() -> None:
+    """Nor under another id beside it: its signature proves the body, and that came before."""
+    world = World()
+    answers = [await world.post({"n": 1}, delivery=f"d{n}", query=query) for n, query in enumerate((b"", b"x=1"))]
+
+    assert [answer.status for answer in answers] == [200, 200]
+    assert len(world.inbox.kept()) == 1
+
+
 @pytest.mark.parametrize("again", ["d2", None])
 async def test_the_same_bytes_a_day_later_are_another_event(again: str | None) -> None:
     """What is sent daily with one body is not lost; in between nobody gets it through by repeating it."""
