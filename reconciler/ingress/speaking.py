@@ -2,8 +2,8 @@
 
 `httptools` parses, strictly: a request whose length is told in two ways is none. A connection has one request answered
 at a time; what is sent ahead of an answer waits, and nothing more is read meanwhile. An answer is written whole.
-Whatever leaves in doubt where the next request begins ends the connection: an answer before the end of a body, an
-upgrade, bytes that are no HTTP. Trailers are not looked at. RFC 9112 ("HTTP/1.1") is what all this follows.
+Whatever leaves in doubt where the next request begins ends the connection: an answer before the end of a body, a wish
+for another protocol, bytes that are no HTTP. Trailers are not looked at. All this follows RFC 9112 ("HTTP/1.1").
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ AsgiApp = Callable[[Any, Any, Any], Any]
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BAD: Final = ((b"content-length", b"0"), (b"connection", b"close"))
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 _ILLEGAL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -174,9 +175,7 @@ class Speaker(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         bodies, self._fresh = self._bodies, False
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self.ending = True
+            self._parse(data)
         except httptools.HttpParserError:
             self._refuse()
             return
@@ -186,6 +185,20 @@ class Speaker(asyncio.Protocol):
             self._overhead += len(data) - (self._bodies - bodies)
             if self._overhead > HEADER_BYTES + GROWTH * self._bodies:
                 self.close()
+
+    def _parse(self, data: bytes) -> None:
+        """Parse. Who asks for another protocol is answered in this one, for the last time (RFC 9110, 7.8).
+
+        The parser ends with the head of such a request, as though no body came; another reads that.
+        """
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self.ending = True
+            framing = [name + b": " + value for name, value in self._headers if name in _FRAMING]
+            self._parser = httptools.HttpRequestParser(self)
+            self._parser.feed_data(b"\r\n".join([b"POST / HTTP/1.1", *framing, b"", b""]))
+            self._parser.feed_data(data[upgrade.args[0] :])
 
     def eof_received(self) -> bool:
         """Who only says that no more comes still gets its answer."""
@@ -243,6 +256,8 @@ class Speaker(asyncio.Protocol):
                 self._expects = value.lower() == b"100-continue"
 
     def on_headers_complete(self) -> None:
+        if self._arriving is not None:
+            return  # what frames its body was said again
         parser = self._parser
         version = parser.get_http_version()
         path, query = _target(self._url)
@@ -276,6 +291,8 @@ class Speaker(asyncio.Protocol):
                 self.flow()
 
     def on_message_complete(self) -> None:
+        if self._parser.should_upgrade():
+            return
         self._fresh = True
         exchange, self._arriving = self._arriving, None
         if exchange is not None:

@@ -39,6 +39,7 @@ class Watch:
         self._connections: set[Connection] = set()
         self._peers: dict[str, int] = {}
         self._empty = asyncio.Event()
+        self._draining = False
         self.date = _date()
         """The time of the last look, as HTTP tells it."""
         self.refused = 0
@@ -48,9 +49,9 @@ class Watch:
         return len(self._connections)
 
     def enter(self, connection: Connection, peer: str) -> bool:
-        """Watch a new connection, if there is room for it."""
+        """Watch a new connection, if there is room for it, and the end is not near."""
         mine = self._peers.get(peer, 0)
-        if len(self._connections) >= self._most or mine >= self._most_each:
+        if self._draining or len(self._connections) >= self._most or mine >= self._most_each:
             self.refused += 1
             return False
         self._peers[peer] = mine + 1
@@ -84,7 +85,11 @@ class Watch:
             self.look(loop.time())
 
     async def drain(self, seconds: float) -> None:
-        """Let all come to an end, and hang up on those that have not after so many seconds."""
+        """Let all come to an end, and hang up on those that have not after so many seconds.
+
+        Also on what comes meanwhile: a connection may be taken before the listener is closed, and told of later.
+        """
+        self._draining = True
         for connection in [*self._connections]:
             connection.drain()
         self._empty.clear()

@@ -423,6 +423,22 @@ async def test_silence_between_requests_does_not_shorten_the_next() -> None:
     assert wire.aborted
 
 
+@pytest.mark.parametrize(
+    "framed", [b"Content-Length: 3\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"]
+)
+async def test_a_wish_for_another_protocol_costs_no_body(framed: bytes) -> None:
+    """Java's client asks for HTTP/2 with the first request of a connection; its body comes all the same."""
+    application = Application()
+    wish = b"POST /a HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n" + framed
+    for pieces in ([wish], [bytes([each]) for each in wish]):
+        speaker, wire = connected(application)
+        for piece in pieces:
+            speaker.data_received(piece)
+            await settled()
+        assert (wire.statuses, wire.closing) == ([200], True)
+    assert [body for _, body in application.seen] == [b"abc", b"abc"]
+
+
 # -- the end -----------------------------------------------------------------------------------------------------------
 
 
@@ -443,6 +459,21 @@ async def test_at_the_end_what_was_begun_is_answered() -> None:
     assert not ending.done()
     busy.connection_lost(None)
     await ending
+
+
+async def test_the_end_does_not_wait_for_a_connection_that_comes_meanwhile() -> None:
+    """One that was taken just before the listener was closed is told of later; nobody would let it come to an end."""
+    watch, application = Watch(), Application()
+    application.go.clear()
+    busy, _ = connected(application, watch)
+    busy.data_received(GET)
+    ending = asyncio.create_task(watch.drain(10.0))
+    await settled()
+    _, late = connected(application, watch)
+    busy.connection_lost(None)
+    await ending
+
+    assert late.aborted
 
 
 @pytest.mark.looptime
