@@ -17,7 +17,10 @@ Place = tuple[str, str, str | None, str | None]
 
 
 class Permissions:
-    """Asks once for each of the credentials, though several types want to know; a failure is not remembered."""
+    """Asks once for each of the credentials, though many lists and several types want to know.
+
+    A refusal to tell stands as well; an outage is not remembered.
+    """
 
     def __init__(self, requests: Requests, exchange: Exchange, errors: Errors) -> None:
         self._requests = requests
@@ -36,10 +39,12 @@ class Permissions:
             if place not in self._told:
                 try:
                     self._told[place] = await self._ask(rule, credentials)
-                except ProviderError as error:
-                    if isinstance(error, RetryableError) and error.throttled:
+                except RetryableError as error:
+                    if error.throttled:
                         raise  # whoever paces the calls of these credentials must hear of it
                     return ""
+                except ProviderError:
+                    self._told[place] = frozenset()
         scopes = self._told[place]
         return "" if not scopes or scopes.intersection(rule.one_of) else rule.one_of[0]
 

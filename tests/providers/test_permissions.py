@@ -114,6 +114,14 @@ async def test_a_failed_question_is_asked_again() -> None:
     assert len(script.calls) == 2
 
 
+async def test_a_refused_question_is_not_asked_again() -> None:
+    """Tokens of some kinds are told nothing: a hundred lists that fail with one cost no call each to hear it."""
+    engine, script = provider("gitlab", reply({"message": "400 Bad request"}, 400))
+
+    assert [await engine.missing_permission(target("gitlab", "project")) for _ in range(3)] == ["", "", ""]
+    assert len(script.calls) == 1
+
+
 @pytest.mark.parametrize(("name", "kind"), [("stripe", "account"), ("github", "nonsense")])
 async def test_without_a_way_to_ask_nothing_is_asked(name: str, kind: str) -> None:
     """A vendor that cannot be asked, and a type that there is not, are not asked about."""
