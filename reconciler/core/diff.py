@@ -20,6 +20,9 @@ from reconciler.core.model import (
 )
 from reconciler.core.shown_url import shown_url
 
+SUPPLIED = "supplied"
+"""In the place of a new webhook's secret. No fingerprint: those of a state that does not exist yet cannot be told."""
+
 LOCAL_FIELDS = frozenset({"triggers", "protect", "credentials", "subscriber"})
 """Fields that live in our store alone: changing them needs no call."""
 
@@ -37,7 +40,7 @@ def creation(desired: Desired) -> tuple[Change, ...]:
     changes = [Change("events", None, sorted(desired.events))]
     changes += [Change(f"options.{name}", None, value) for name, value in sorted(desired.options.items())]
     if desired.secret:
-        changes.append(Change("secret", None, desired.secret[:8]))
+        changes.append(Change("secret", None, SUPPLIED))
     if desired.protect:
         changes.append(Change("protect", None, True))
     changes.append(Change("triggers", None, relations_document(desired.relations)))

@@ -17,7 +17,8 @@ class Limits:
     those of one client. `trusted_hops` is how many proxies of ours stand before us and write `X-Forwarded-For`. `held`
     bounds the bytes of all bodies that are received, and of all that wait to be stored, also where their senders were
     put off meanwhile. `keep_seconds` is how long what is proved may wait to be stored: GitHub, for one, hangs up after
-    ten.
+    ten. Requests to nobody's webhooks take half of `in_flight` and `in_flight_per_client` at most, and a quarter of
+    `held` beside it.
     """
 
     max_body: int = 1024 * 1024

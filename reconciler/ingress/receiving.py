@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
 from reconciler.core.deliveries import Arrival
@@ -40,7 +41,9 @@ class Receiver:
         self._counters = counters
         self._fetcher = Fetcher(ports.fetch)
         self._flight = Flight(limits.in_flight, limits.in_flight_per_client)
+        self._strangers = Flight(max(limits.in_flight // 2, 1), max(limits.in_flight_per_client // 2, 1))
         self._reader = Reader(limits)
+        self._nobodys = Reader(replace(limits, held=limits.held // 4))
         self._buckets = Buckets(limits.rate, limits.burst, limits.clients)
         self._unknown = Buckets(limits.unknown_rate, limits.unknown_burst, 2)
         self._unknown_each = Buckets(limits.unknown_rate_each, limits.unknown_burst_each, limits.clients)
@@ -50,7 +53,8 @@ class Receiver:
         self.keeper = Keeper(ports.inbox, limits.queue, ports.progress, limits.keep_seconds, limits.held)
         counters.gauge("ingress_in_flight", "Requests that are being worked on.", lambda: self._flight.count)
         counters.gauge("ingress_waiting", "Deliveries that wait to be stored.", lambda: self.keeper.waiting)
-        counters.gauge("ingress_held_bytes", "Bytes of bodies in memory.", lambda: self._reader.held)
+        held = "Bytes of bodies in memory."
+        counters.gauge("ingress_held_bytes", held, lambda: self._reader.held + self._nobodys.held)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, vendor: Vendor, webhook_id: str) -> None:
         """Answer one request. Raises `Refusal`, or `GoneError` where nobody waits for an answer."""
@@ -59,10 +63,11 @@ class Receiver:
         what = asked(scope, vendor, webhook_id, self._limits)
         if not self._flight.enter(what.client):
             raise Refusal(503, Outcome.OVERLOADED, later=True, close=True)
-        held = 0
+        held, reader = 0, self._reader
         try:
             admitted = await self._admitted(what, began)
-            body = await self._body(what, receive)
+            reader = self._reader if admitted is not None else self._nobodys
+            body = await (self._body(what, receive, reader) if admitted is not None else self._strange(what, receive))
             held = len(body)
             request = Request(
                 method=what.method,
@@ -79,7 +84,7 @@ class Receiver:
                 self._counters.took(loop.time() - began)
         finally:
             self._flight.leave(what.client)
-            self._reader.release(held)
+            reader.release(held)
 
     # -- before the proof ----------------------------------------------------------------------------------------------
 
@@ -106,9 +111,19 @@ class Receiver:
             self._ports.progress("ingress_state", level="error", message=f"webhooks cannot be looked up: {error}")
             raise Refusal(503, Outcome.UNAVAILABLE, later=True, close=True) from None
 
-    async def _body(self, what: Asked, receive: Receive) -> bytes:
+    async def _strange(self, what: Asked, receive: Receive) -> bytes:
+        """A body for nobody's webhook. Of all room, a part is theirs: whoever knows an id has the rest."""
+        if not self._strangers.enter(what.client):
+            raise Refusal(503, Outcome.OVERLOADED, later=True, close=True)
         try:
-            return await self._reader.read(receive, what.limit)
+            return await self._body(what, receive, self._nobodys)
+        finally:
+            self._strangers.leave(what.client)
+
+    @staticmethod
+    async def _body(what: Asked, receive: Receive, reader: Reader) -> bytes:
+        try:
+            return await reader.read(receive, what.limit)
         except TooLongError:
             raise Refusal(413, Outcome.TOO_LARGE, close=True) from None
         except TooSlowError:

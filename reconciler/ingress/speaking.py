@@ -20,6 +20,7 @@ from urllib.parse import unquote
 import httptools
 
 from reconciler.ingress.answering import BODILESS, Message, Rows, Scope
+from reconciler.ingress.limits import client_of
 from reconciler.ingress.watching import Watch
 
 HEADER_BYTES: Final = 64 * 1024
@@ -151,7 +152,7 @@ class Speaker(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
         client = transport.get_extra_info("peername")
         server = transport.get_extra_info("sockname")
-        self._peer = str(client[0]) if client else ""
+        self._peer = client_of(str(client[0]), (), 0) if client else ""
         self._scope = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -160,8 +161,8 @@ class Speaker(asyncio.Protocol):
             "client": tuple(client[:2]) if client else None,
             "server": tuple(server[:2]) if server else None,
         }
-        self.waiting_since = self.loop.time()
-        if not self._watch.enter(self, self._peer):
+        self.waiting_since = now = self.loop.time()
+        if not self._watch.enter(self, self._peer, now):
             self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:

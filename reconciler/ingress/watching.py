@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from email.utils import formatdate
 from typing import Final, Protocol
 
@@ -13,7 +14,11 @@ CONNECTIONS: Final = 2048
 CONNECTIONS_PER_PEER: Final = 1024
 """At a time; a proxy of ours is one peer."""
 
+SPARED: Final = 2.0
+"""Seconds for which a connection may owe us a request also where there is no room for another."""
+
 _LOOK_EVERY = 1.0
+_MAKE_ROOM_EVERY = 0.1
 
 
 class Connection(Protocol):
@@ -40,6 +45,7 @@ class Watch:
         self._peers: dict[str, int] = {}
         self._empty = asyncio.Event()
         self._draining = False
+        self._made_room_at = -math.inf
         self.date = _date()
         """The time of the last look, as HTTP tells it."""
         self.refused = 0
@@ -48,10 +54,11 @@ class Watch:
     def __len__(self) -> int:
         return len(self._connections)
 
-    def enter(self, connection: Connection, peer: str) -> bool:
-        """Watch a new connection, if there is room for it, and the end is not near."""
+    def enter(self, connection: Connection, peer: str, now: float) -> bool:
+        """Watch a new connection, if there is room for it, and the end is not near; `now` is the loop's time."""
         mine = self._peers.get(peer, 0)
-        if self._draining or len(self._connections) >= self._most or mine >= self._most_each:
+        full = len(self._connections) >= self._most and not self._makes_room(now)
+        if self._draining or full or mine >= self._most_each:
             self.refused += 1
             return False
         self._peers[peer] = mine + 1
@@ -71,11 +78,27 @@ class Watch:
     def look(self, now: float) -> None:
         """Hang up on those that owe us a request for too long; `now` is the loop's time."""
         self.date = _date()
-        for connection in [*self._connections]:
-            since = connection.waiting_since
-            if since is not None and now - since > HEADER_SECONDS:
-                self.refused += 1
-                connection.close()
+        self._end_waiting(now, HEADER_SECONDS)
+
+    def _makes_room(self, now: float) -> bool:
+        """Hang up on those that owe us a request for long: else a few that say nothing would keep everybody out.
+
+        Whether there were any. Not for each that comes, for to look at all takes time.
+        """
+        if now - self._made_room_at < _MAKE_ROOM_EVERY:
+            return False
+        self._made_room_at = now
+        return self._end_waiting(now, SPARED) > 0
+
+    def _end_waiting(self, now: float, seconds: float) -> int:
+        """Hang up on those that owe us a request for longer than that; how many there were."""
+        late = [
+            each for each in self._connections if each.waiting_since is not None and now - each.waiting_since > seconds
+        ]
+        for connection in late:
+            self.refused += 1
+            connection.close()
+        return len(late)
 
     async def keep_looking(self) -> None:
         """Look, again and again."""

@@ -163,6 +163,32 @@ async def test_what_is_in_flight_is_bounded_for_each_client_and_in_all() -> None
     assert (await world.post({"n": 2}, delivery="d3")).status == 200
 
 
+@pytest.mark.parametrize("limits", [Limits(in_flight=4), Limits(in_flight_per_client=4), Limits(held=400)])
+async def test_bodies_for_nobody_that_never_end_keep_no_delivery_out(limits: Limits) -> None:
+    """Who knows no webhook's id can have a part of the room: the rest is for those who do."""
+    world, never = World(limits=limits), asyncio.Event()
+
+    def unfinished() -> Callable[[], Awaitable[dict[str, Any]]]:
+        async def receive() -> dict[str, Any]:
+            if begun.pop():
+                return {"type": "http.request", "body": b"x" * 99, "more_body": True}
+            await never.wait()
+            return {"type": "http.disconnect"}
+
+        begun = [False, True]
+        return receive
+
+    path = f"/webhooks/forge/{NOBODYS}"
+    strangers = [asyncio.create_task(world.ask("POST", path, pieces=unfinished())) for _ in range(4)]
+    while not world.ingress._receiver._nobodys.held:  # noqa: ASYNC110 - nothing tells when a body is being read
+        await asyncio.sleep(0)
+    genuine = [await world.post({"n": n}, delivery=f"d{n}") for n in range(3)]
+    never.set()
+
+    assert [answer.status for answer in genuine] == [200, 200, 200]
+    assert 503 in {answer.status for answer in await asyncio.gather(*strangers)}
+
+
 # -- who asks ----------------------------------------------------------------------------------------------------------
 
 

@@ -130,7 +130,7 @@ async def test_connections_are_bounded_for_each_peer_and_in_all() -> None:
             await third.say(request())
             assert await third.status() == 200
     assert watch.refused == 1
-    assert not Watch(most=0).enter(FakeConnection(), "a")
+    assert not Watch(most=0).enter(FakeConnection(), "a", 0.0)
 
 
 class FakeConnection:
@@ -147,7 +147,7 @@ def test_a_connection_whose_request_is_answered_just_now_is_let_be() -> None:
     """However long that takes: the body has a deadline of its own."""
     watch = Watch()
     connection = FakeConnection()
-    assert watch.enter(connection, "a")
+    assert watch.enter(connection, "a", 0.0)
     watch.look(1e9)
     watch.leave(connection, "a")
     watch.leave(connection, "a")
@@ -166,7 +166,7 @@ async def test_it_keeps_looking() -> None:
         def close(self) -> None:
             hung_up.append(asyncio.get_running_loop().time())
 
-    assert watch.enter(Waiting(), "a")
+    assert watch.enter(Waiting(), "a", 0.0)
     looking = asyncio.create_task(watch.keep_looking())
     await asyncio.sleep(HEADER_SECONDS + 1.5)
     looking.cancel()

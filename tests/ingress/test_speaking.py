@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.ingress.speaking import AHEAD, BUFFERED, HEADER_BYTES, Speaker
-from reconciler.ingress.watching import HEADER_SECONDS, Watch
+from reconciler.ingress.watching import HEADER_SECONDS, SPARED, Watch
 
 GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
 OK = ((b"content-length", b"2"),)
@@ -437,6 +437,47 @@ async def test_a_wish_for_another_protocol_costs_no_body(framed: bytes) -> None:
             await settled()
         assert (wire.statuses, wire.closing) == ([200], True)
     assert [body for _, body in application.seen] == [b"abc", b"abc"]
+
+
+@pytest.mark.looptime
+async def test_who_says_nothing_makes_room_for_others() -> None:
+    """Where all room is taken, after two seconds; whoever is being answered stays, and so does who just came."""
+    watch, application = Watch(most=3), Application()
+    application.go.clear()
+    silent, silent_wire = connected(application, watch)
+    busy, busy_wire = connected(application, watch)
+    busy.data_received(GET)
+    await asyncio.sleep(SPARED + 1)
+    _, young_wire = connected(application, watch)
+    _, next_wire = connected(application, watch)
+    silent.connection_lost(None)
+    assert [wire.aborted for wire in (silent_wire, busy_wire, young_wire, next_wire)] == [True, False, False, False]
+
+    _, last_wire = connected(application, watch)
+    await asyncio.sleep(1)
+    _, later_wire = connected(application, watch)
+    assert (last_wire.aborted, later_wire.aborted, len(watch)) == (True, True, 3)
+
+
+class FarWire(Wire):
+    """One from an address of IPv6."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__()
+        self.host = host
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return (self.host, 4711, 0, 0)
+
+
+async def test_a_network_of_ipv6_is_one_peer() -> None:
+    """Whoever has one has all its addresses."""
+    watch = Watch(most_each=1)
+    wires = [FarWire(host) for host in ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1")]
+    for wire in wires:
+        Speaker(Application(), watch, asyncio.get_running_loop()).connection_made(wire)
+
+    assert [wire.aborted for wire in wires] == [False, True, False]
 
 
 # -- the end -----------------------------------------------------------------------------------------------------------
