@@ -193,7 +193,8 @@ class Dispatcher:
         if len(jobs) == BATCH or self._ended:
             return 0.0
         due = await asyncio.to_thread(means.inbox.next_due, means.scope)
-        return POLL if due is None else min(max(due - means.clock.now(), SOONEST), POLL)
+        soonest = FULL_PAUSE if self._suspect else SOONEST  # what was left behind may be due, and waits for its turn
+        return POLL if due is None else min(max(due - means.clock.now(), soonest), POLL)
 
     def _take(self, job: Job) -> None:
         """Begin with a job, or let it wait in its lane, or give it back."""

@@ -21,7 +21,7 @@ import httptools
 
 from reconciler.ingress.answering import BODILESS, Message, Rows, Scope
 from reconciler.ingress.limits import client_of
-from reconciler.ingress.watching import Watch
+from reconciler.ingress.watching import HEADER_SECONDS, IDLE_SECONDS, Watch
 
 HEADER_BYTES: Final = 64 * 1024
 """For the request line and all headers, before any of it is looked at."""
@@ -116,14 +116,15 @@ class Exchange:
 
 
 class Speaker(asyncio.Protocol):
-    """One connection. `waiting_since` is when it began to owe us a request; None while one is being answered.
+    """One connection. `waiting_since` is when it began to owe us a request, None while one is being answered.
 
-    `ending` tells that no further request is taken.
+    `patience` is for how many seconds it may. `ending` tells that no further request is taken.
     """
 
     def __init__(self, application: AsgiApp, watch: Watch, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.waiting_since: float | None = None
+        self.patience = HEADER_SECONDS
         self.ending = False
         self._application = application
         self._watch = watch
@@ -245,6 +246,7 @@ class Speaker(asyncio.Protocol):
         self._expects = False
         if self._answering is None:
             self.waiting_since = self.loop.time()  # who was silent before has its whole time still
+            self.patience = HEADER_SECONDS
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -315,6 +317,7 @@ class Speaker(asyncio.Protocol):
                 exchange.answer(HTTPStatus.INTERNAL_SERVER_ERROR, _BAD, b"")
         self._answering = None
         self.waiting_since = self.loop.time()  # for the next request, or until the answer is taken
+        self.patience = IDLE_SECONDS if self._draining else HEADER_SECONDS
         if not exchange.over:
             self.close()
         elif not exchange.keeps:

@@ -10,6 +10,9 @@ from typing import Final, Protocol
 HEADER_SECONDS: Final = 10.0
 """For the request line and all headers, and for a new connection to say anything."""
 
+IDLE_SECONDS: Final = 75.0
+"""Between an answer and the next request: longer than proxies keep a connection, so that it is they who end it."""
+
 CONNECTIONS: Final = 2048
 CONNECTIONS_PER_PEER: Final = 1024
 """At a time; a proxy of ours is one peer."""
@@ -22,9 +25,10 @@ _MAKE_ROOM_EVERY = 0.1
 
 
 class Connection(Protocol):
-    """What is watched of a connection."""
+    """What is watched of a connection: since when it owes us a request, and for how many seconds it may."""
 
     waiting_since: float | None
+    patience: float
 
     def close(self) -> None:
         """Hang up at once."""
@@ -78,7 +82,7 @@ class Watch:
     def look(self, now: float) -> None:
         """Hang up on those that owe us a request for too long; `now` is the loop's time."""
         self.date = _date()
-        self._end_waiting(now, HEADER_SECONDS)
+        self._end_waiting(now, math.inf)
 
     def _makes_room(self, now: float) -> bool:
         """Hang up on those that owe us a request for long: else a few that say nothing would keep everybody out.
@@ -91,9 +95,11 @@ class Watch:
         return self._end_waiting(now, SPARED) > 0
 
     def _end_waiting(self, now: float, seconds: float) -> int:
-        """Hang up on those that owe us a request for longer than that; how many there were."""
+        """Hang up on those that owe us a request for longer than that, or than they may; how many there were."""
         late = [
-            each for each in self._connections if each.waiting_since is not None and now - each.waiting_since > seconds
+            each
+            for each in self._connections
+            if each.waiting_since is not None and now - each.waiting_since > min(seconds, each.patience)
         ]
         for connection in late:
             self.refused += 1

@@ -137,6 +137,7 @@ class FakeConnection:
     """A connection that owes nothing."""
 
     waiting_since: float | None = None
+    patience: float = HEADER_SECONDS
 
     def close(self) -> None:
         """Hang up."""
@@ -162,6 +163,7 @@ async def test_it_keeps_looking() -> None:
 
     class Waiting(FakeConnection):
         waiting_since: float | None = 0.0
+        patience: float = HEADER_SECONDS
 
         def close(self) -> None:
             hung_up.append(asyncio.get_running_loop().time())
