@@ -80,7 +80,9 @@ _ANEW: Mapping[str, str] = MappingProxyType(
 )
 """Modules behind those of verbs that may have an answer in memory: what they load is the most of a start."""
 
-_EXTRAS: Mapping[str, str] = MappingProxyType({"starlette": "sandbox", "uvicorn": "sandbox", "httptools": "ingress"})
+_EXTRAS: Mapping[str, str] = MappingProxyType(
+    {"starlette": "sandbox", "uvicorn": "sandbox", "httpx2": "sandbox", "httptools": "ingress"}
+)
 """Packages that come with an extra of the distribution."""
 
 

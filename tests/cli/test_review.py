@@ -98,6 +98,18 @@ def test_a_saved_plan_is_applied_once(project: Project) -> None:
     assert "make a new plan" in again.err
 
 
+def test_a_plan_with_a_supplied_secret_is_applied_where_there_was_no_state(project: Project) -> None:
+    """What is known of secrets is of a state, and that is made by applying."""
+    project.environment["PASTED"] = "canary-pasted-0123456789abcdef"
+    project.write(
+        "webhooks/triage.yaml",
+        "graph: triage-bot\ntriggers:\n  - {provider: slack, events: [message], secret: env/PASTED}\n",
+    )
+    file = save(project)
+    done = project.run("apply", str(file))
+    assert (done.code, "Applied: 1 done." in done.out) == (0, True)
+
+
 def test_a_plan_is_not_applied_again_when_everything_is_as_it_was(project: Project) -> None:
     """Even where a plan made now has the same digest; but a new plan of that digest is another plan."""
     project.manifest("push")
