@@ -67,8 +67,9 @@ def gone_orphans(
 
 
 def _is_left(orphan: Orphan, item: Observed, base_urls: Iterable[str]) -> bool:
-    if webhook_id_in(item.url, orphan.group.provider, base_urls) == orphan.webhook_id:
-        return True
+    named = webhook_id_in(item.url, orphan.group.provider, base_urls)
+    if named:  # by another id of ours it is that webhook: where there is room for one, all have one remote id
+        return named == orphan.webhook_id
     return bool(orphan.remote_id) and item.remote_id == orphan.remote_id
 
 

@@ -419,6 +419,18 @@ async def test_an_orphan_is_known_by_its_url() -> None:
     assert (await world.run()).orphans == ()
 
 
+async def test_an_orphan_in_a_slot_is_gone_once_another_webhook_of_ours_is_there() -> None:
+    """All that ever stand in a slot have one id at the provider: the URL tells whose it is."""
+    world = World()
+    await world.run(trigger(provider="slotted"))
+    world.provider("slotted").before = fail("delete", TerminalError("no", kind=ErrorKind.FORBIDDEN))
+    assert len((await world.run(allow_destroy="100%")).orphans) == 1
+    world.provider("slotted").before = None
+    held = world.object("slotted").observed
+    world.provider("slotted").edit(held.remote_id, url=held.url[:-1] + ("0" if held.url[-1] != "0" else "1"))
+    assert (await world.run()).orphans == ()
+
+
 async def test_replacing_with_changed_credentials_removes_with_the_new_ones() -> None:
     """The old credentials are gone from the project file: the old object is still removed."""
     world = World()
