@@ -227,7 +227,7 @@ class Keeper:
         self._troubled_until = now + TROUBLED
         self._untold += count
         if now >= self._quiet_until:
-            message = f"{self._untold} deliveries are not kept, and their senders were told to try again: {why}"
+            message = f"deliveries ({self._untold}) are not kept, and their senders were told to try again: {why}"
             self._progress("ingress_unkept", level="error", message=message, deliveries=self._untold)
             self._untold, self._told = 0, True
             self._quiet_until = now + TROUBLED

@@ -78,7 +78,7 @@ async def test_a_failure_is_everybodys_and_passes() -> None:
     found = await asyncio.gather(*asked, return_exceptions=True)
     assert {type(each) for each in found} == {StateError}
     assert keeper.troubled
-    assert "3 deliveries are not kept" in told[0]
+    assert "deliveries (3) are not kept" in told[0]
 
     inbox.error = None
     assert await keeper.keep(arrival(1)) == delivery(1).id
@@ -225,7 +225,7 @@ async def test_nobody_waits_for_longer_than_is_patient() -> None:
 
     assert [type(each.exception()) for each in (asked[0], asked[2])] == [StateError, StateError]
     assert len(told) == 1
-    assert "2 deliveries are not kept" in told[0]
+    assert "deliveries (2) are not kept" in told[0]
     assert "a stalled disk" in told[0]
     with pytest.raises(FullError):
         await keeper.keep(arrival(3))
@@ -252,7 +252,7 @@ async def test_a_full_disk_is_told_once_and_so_is_its_end() -> None:
         await keeper.keep(arrival(number))
 
     assert told == [
-        "1 deliveries are not kept, and their senders were told to try again: the disk is full",
+        "deliveries (1) are not kept, and their senders were told to try again: the disk is full",
         "deliveries are kept again; 4 more had been put off",
     ]
     await keeper.close()
@@ -266,7 +266,7 @@ async def test_a_disk_that_is_well_for_a_moment_is_not_told_each_time() -> None:
         keeper._put_off(1, "the disk is full", 100.0 + seconds)
         keeper._done([], [])
 
-    wrong = "1 deliveries are not kept, and their senders were told to try again: the disk is full"
-    later = wrong.replace("1 deliveries", "4 deliveries")
+    wrong = "deliveries (1) are not kept, and their senders were told to try again: the disk is full"
+    later = wrong.replace("(1)", "(4)")
     assert told == [wrong, "deliveries are kept again", later, "deliveries are kept again"]
     await keeper.close()
