@@ -86,7 +86,7 @@ class Counters:
         self._outcomes: dict[tuple[str, Outcome], int] = {}
         self._buckets = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
-        self._gauges: list[tuple[str, str, Callable[[], float]]] = []
+        self._read: list[tuple[str, str, str, Callable[[], float]]] = []
 
     def count(self, provider: str, outcome: Outcome) -> None:
         """One more."""
@@ -104,7 +104,11 @@ class Counters:
 
     def gauge(self, name: str, meaning: str, value: Callable[[], float]) -> None:
         """Something that is looked at when it is asked for."""
-        self._gauges.append((name, meaning, value))
+        self._read.append((name, "gauge", meaning, value))
+
+    def counter(self, name: str, meaning: str, value: Callable[[], int]) -> None:
+        """Something that is counted elsewhere and only grows; looked at likewise. The name ends with `_total`."""
+        self._read.append((name, "counter", meaning, value))
 
     def of(self, outcome: Outcome, provider: str = "") -> int:
         """How many ended so, at one provider or at all."""
@@ -129,12 +133,14 @@ class Counters:
         yield f"reconciler_ingress_seconds_count {running}"
         for lines in self._more:
             yield from lines()
-        for name, meaning, value in self._gauges:
-            yield from _head(name, "gauge", meaning)
+        for name, kind, meaning, value in self._read:
+            yield from _head(name, kind, meaning)
             yield f"reconciler_{name} {_number(value())}"
 
 
 def _number(value: float) -> str:
+    if isinstance(value, int):
+        return str(value)
     return "NaN" if math.isnan(value) else f"{value:g}"
 
 

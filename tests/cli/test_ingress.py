@@ -149,6 +149,7 @@ async def test_metrics_are_on_a_port_of_their_own(tmp_path: Path) -> None:
         text = await asyncio.to_thread(_read, ingress.metrics)
     assert 'reconciler_ingress_requests_total{provider="github",outcome="kept"} 1' in text
     assert "reconciler_ingress_connections 1" in text or "reconciler_ingress_connections 0" in text
+    assert "# TYPE reconciler_ingress_connections_refused_total counter" in text
 
 
 @pytest.mark.processes

@@ -34,6 +34,16 @@ async def test_counts_are_told_as_prometheus_reads_them() -> None:
     assert [each for each in text.splitlines() if not line.fullmatch(each)] == []
 
 
+def test_what_only_grows_is_a_counter() -> None:
+    """To the last digit; a gauge says how things stand."""
+    counters = Counters()
+    counters.counter("hung_up_total", "Hung up on.", lambda: 12_345_678)
+    counters.gauge("age", "Seconds.", lambda: 0.25)
+
+    assert "# TYPE reconciler_hung_up_total counter\nreconciler_hung_up_total 12345678\n" in counters.text()
+    assert "# TYPE reconciler_age gauge\nreconciler_age 0.25\n" in counters.text()
+
+
 def test_a_histogram_counts_what_is_at_its_bounds() -> None:
     """Each bucket holds all that are faster."""
     counters = Counters()

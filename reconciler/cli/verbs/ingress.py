@@ -69,7 +69,7 @@ async def _tell(ingress: Ingress, opened: Opened, flags: IngressFlags, output: O
 async def _listen(ingress: Ingress, prefix: str, flags: IngressFlags, output: Output, stack: AsyncExitStack) -> None:
     main = await stack.enter_async_context(served(ingress, flags.host, flags.port))
     ingress.counters.gauge("ingress_connections", "Connections that are open.", lambda: len(main.watch))
-    ingress.counters.gauge("ingress_connections_refused", "Connections hung up on.", lambda: main.watch.refused)
+    ingress.counters.counter("ingress_connections_refused_total", "Connections hung up on.", lambda: main.watch.refused)
     output("ingress_ready", message=f"ingress ready at {main.origin}{prefix}/webhooks/...", url=main.origin)
 
 
