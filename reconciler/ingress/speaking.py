@@ -3,7 +3,9 @@
 `httptools` parses, strictly: a request whose length is told in two ways is none. A connection has one request answered
 at a time; what is sent ahead of an answer waits, and nothing more is read meanwhile. An answer is written whole.
 Whatever leaves in doubt where the next request begins ends the connection: an answer before the end of a body, a wish
-for another protocol, bytes that are no HTTP. Trailers are not looked at. All this follows RFC 9112 ("HTTP/1.1").
+for another protocol, bytes that are no HTTP. Where more is on its way then, it is let come for a while and dropped: to
+hang up on what was not read resets the connection, and may take the answer from whoever has not read it yet. Trailers
+are not looked at. All this follows RFC 9112 ("HTTP/1.1").
 """
 
 from __future__ import annotations
@@ -34,6 +36,10 @@ BUFFERED: Final = 64 * 1024
 
 AHEAD: Final = 8
 """Requests that may be sent ahead of an answer; who sends more is hung up on."""
+
+LINGER_SECONDS: Final = 2.0
+LINGER_BYTES: Final = 32 * 1024 * 1024
+"""For what still comes behind an answer that did not wait for it; enough for the longest body that is ever sent."""
 
 AsgiApp = Callable[[Any, Any, Any], Any]
 
@@ -140,7 +146,9 @@ class Speaker(asyncio.Protocol):
         self._ahead: deque[Exchange] = deque()
         self._bodies = self._overhead = 0
         self._reading = self._draining = True
-        self._fresh = self._expects = False
+        self._fresh = self._expects = self._hasty = False
+        self._lingers: asyncio.TimerHandle | None = None
+        self._left = LINGER_BYTES
 
     @property
     def date(self) -> bytes:
@@ -170,11 +178,18 @@ class Speaker(asyncio.Protocol):
         self._watch.leave(self, self._peer)
         self._ahead.clear()
         self._parser = None  # they know each other
+        if self._lingers is not None:
+            self._lingers.cancel()
         if self._answering is not None:
             self._answering.gone = True
             self._answering.wake()
 
     def data_received(self, data: bytes) -> None:
+        if self._lingers is not None:
+            self._left -= len(data)
+            if self._left < 0:
+                self.close()
+            return
         bodies, self._fresh = self._bodies, False
         try:
             self._parse(data)
@@ -220,10 +235,20 @@ class Speaker(asyncio.Protocol):
         self._transport.abort()
 
     def drain(self) -> None:
-        """Take no more requests, and hang up when what was begun is answered."""
-        self.ending = True
+        """Take no more requests, and hang up when what was begun is answered, without waiting for what still comes."""
+        self.ending = self._hasty = True
         if self._answering is None:
             self._transport.close()
+
+    def _linger(self) -> None:
+        """End with what was written: say that no more comes, and drop what does until the client has hung up."""
+        if self._hasty or self._transport.is_closing():
+            self._transport.close()
+            return
+        self.waiting_since = self._arriving = None
+        self._lingers = self.loop.call_later(LINGER_SECONDS, self.close)
+        self._transport.write_eof()
+        self.flow()
 
     def write(self, data: bytes) -> None:
         """Send something, unless the client is gone."""
@@ -233,7 +258,7 @@ class Speaker(asyncio.Protocol):
     def flow(self) -> None:
         """Read on, or let the sender wait: for an answer, for whoever reads the body, or until it takes our answers."""
         filled = self._arriving is not None and self._arriving.buffered > BUFFERED
-        reading = self._draining and not self._ahead and not filled
+        reading = self._lingers is not None or (self._draining and not self._ahead and not filled)
         if reading is not self._reading and not self._transport.is_closing():
             self._reading = reading
             (self._transport.resume_reading if reading else self._transport.pause_reading)()
@@ -321,7 +346,7 @@ class Speaker(asyncio.Protocol):
         if not exchange.over:
             self.close()
         elif not exchange.keeps:
-            self._transport.close()
+            (self._transport.close if exchange.whole else self._linger)()
         elif self._ahead and not self._transport.is_closing():
             self._begin(self._ahead.popleft())
             self.flow()
@@ -331,7 +356,7 @@ class Speaker(asyncio.Protocol):
         self.ending = True
         if self._answering is None:
             self.write(_head(HTTPStatus.BAD_REQUEST, _BAD, 0, False, self.date)[0])
-            self._transport.close()
+            self._linger()
         elif not self._answering.whole:
             self.close()
 

@@ -116,6 +116,22 @@ async def test_headers_without_end_are_hung_up_on() -> None:
         await until(lambda: len(watch) == 0)
 
 
+async def test_who_sends_all_before_it_listens_gets_its_answer() -> None:
+    """A body that is too long is not read to its end, and the connection not reset meanwhile: that would lose it."""
+
+    def told(origin: str, raw: bytes) -> bytes:
+        with socket.create_connection(("127.0.0.1", int(origin.rpartition(":")[2]))) as wire:
+            wire.sendall(raw)
+            return wire.recv(65536)
+
+    world = World()
+    async with served(world.ingress, "127.0.0.1", 0) as here:
+        answer = await asyncio.to_thread(told, here.origin, request(b"x" * 20_000_000))
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert world.inbox.kept() == []
+
+
 async def test_connections_are_bounded_for_each_peer_and_in_all() -> None:
     """What is over is hung up on; who leaves makes room."""
     watch = Watch(most=10, most_each=1)

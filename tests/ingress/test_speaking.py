@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.ingress.speaking import AHEAD, BUFFERED, HEADER_BYTES, Speaker
+from reconciler.ingress.speaking import AHEAD, BUFFERED, HEADER_BYTES, LINGER_BYTES, LINGER_SECONDS, Speaker
 from reconciler.ingress.watching import HEADER_SECONDS, IDLE_SECONDS, SPARED, Watch
 
 GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -23,7 +23,7 @@ class Wire(asyncio.Transport):
         super().__init__()
         self.sent = b""
         self.reading = True
-        self.closing = self.aborted = False
+        self.closing = self.aborted = self.eof = False
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return ("192.0.2.1", 4711) if name in {"peername", "sockname"} else default
@@ -36,6 +36,9 @@ class Wire(asyncio.Transport):
 
     def abort(self) -> None:
         self.closing = self.aborted = True
+
+    def write_eof(self) -> None:
+        self.eof = True
 
     def is_closing(self) -> bool:
         return self.closing
@@ -177,7 +180,7 @@ async def test_what_could_be_read_in_two_ways_is_not_read(raw: bytes) -> None:
     wire = await spoken(application, raw, GET)
 
     assert application.seen == []
-    assert wire.closing
+    assert wire.closing or wire.eof
     assert wire.statuses in ([400], [])
 
 
@@ -349,7 +352,50 @@ async def test_an_answer_before_the_end_of_a_body_ends_the_connection() -> None:
     application = saying(start, {"type": "http.response.body"})
     wire = await spoken(application, b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 90\r\n\r\n", GET, GET)
 
-    assert (wire.statuses, wire.closing) == ([413], True)
+    assert (wire.statuses, wire.eof, wire.aborted) == ([413], True, False)
+
+
+REFUSED = saying({"type": "http.response.start", "status": 413}, {"type": "http.response.body"})
+LONG = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n\r\n"
+
+
+@pytest.mark.looptime
+async def test_what_still_comes_behind_an_answer_is_dropped_for_a_while() -> None:
+    """To hang up on it would reset the connection, and the answer might be lost; it takes no memory, nor long."""
+    watch = Watch()
+    speaker, wire = connected(REFUSED, watch)
+    speaker.data_received(LONG + b"x" * (2 * BUFFERED))
+    await settled()
+    for _ in range(100):
+        speaker.data_received(b"x" * 1024)
+    watch.look(asyncio.get_running_loop().time() + 2 * HEADER_SECONDS)
+    assert (wire.statuses, wire.eof, wire.reading, wire.closing, watch.refused) == ([413], True, True, False, 0)
+    await asyncio.sleep(LINGER_SECONDS + 0.1)
+    assert wire.aborted
+
+
+async def test_what_still_comes_behind_an_answer_is_dropped_up_to_a_size() -> None:
+    """Whoever sends more does not listen."""
+    speaker, wire = connected(REFUSED)
+    speaker.data_received(LONG)
+    await settled()
+    speaker.data_received(b"x" * LINGER_BYTES)
+    assert not wire.closing
+    speaker.data_received(b"x")
+    assert wire.aborted
+
+
+@pytest.mark.looptime
+async def test_a_client_that_has_its_answer_ends_the_wait() -> None:
+    """Either it says that no more comes, or it is gone; nothing is hung up on later."""
+    speaker, wire = connected(REFUSED)
+    speaker.data_received(LONG)
+    await settled()
+    assert not speaker.eof_received()
+    speaker.connection_lost(None)
+    await asyncio.sleep(2 * LINGER_SECONDS)
+
+    assert not wire.aborted
 
 
 async def test_who_says_that_no_more_comes_gets_an_answer() -> None:
@@ -528,3 +574,18 @@ async def test_the_end_does_not_wait_for_ever() -> None:
     await watch.drain(10.0)
 
     assert (round(asyncio.get_running_loop().time() - began), wire.aborted) == (10, True)
+
+
+async def test_the_end_does_not_wait_for_what_still_comes() -> None:
+    """Neither behind an answer that was given, nor behind one that is given meanwhile."""
+    early, early_wire = connected(REFUSED)
+    early.data_received(LONG)
+    await settled()
+    early.drain()
+    assert (early_wire.eof, early_wire.closing) == (True, True)
+
+    late, late_wire = connected(REFUSED)
+    late.data_received(LONG)
+    late.drain()
+    await settled()
+    assert (late_wire.statuses, late_wire.eof, late_wire.closing) == ([413], False, True)

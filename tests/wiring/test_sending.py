@@ -9,6 +9,7 @@ import pytest
 from reconciler.core.errors import ConfigError
 from reconciler.core.events import wanted
 from reconciler.core.model import Phase, Recorded, Secret, WebhookKey
+from reconciler.ingress.serving import served
 from reconciler.providers.catalogue import known_definitions
 from reconciler.providers.traits import provider_traits
 from reconciler.system import SystemClock
@@ -20,7 +21,7 @@ from reconciler.verify.request import Facts, Request
 from reconciler.verify.schemes import verify
 from reconciler.verify.standard_webhooks import SYMMETRIC
 from reconciler.wiring.realistic import realistic
-from reconciler.wiring.sending import Addressee, bare, signed
+from reconciler.wiring.sending import Addressee, bare, send, signed
 
 DEFINITIONS = known_definitions()
 WEBHOOK = "1f51d05d-fc68-47e4-a4f9-460f18081e83"
@@ -104,6 +105,20 @@ def test_a_body_of_ones_own_is_sent_byte_for_byte() -> None:
     assert verify(to.scheme, [to.secret or Secret("")], request, 0.0)
     gitlab = dict(bare(addressee("gitlab"), "push_events", b"{}", "id-1").headers)
     assert gitlab["X-Gitlab-Event"] == "Push Hook"
+
+
+async def test_an_answer_that_does_not_wait_for_the_body_is_told() -> None:
+    """One that is too long gets its 413, not a lost connection."""
+
+    async def application(_scope: Any, _receive: Any, answer: Any) -> None:
+        await answer({"type": "http.response.start", "status": 413})
+        await answer({"type": "http.response.body"})
+
+    async with served(application, "127.0.0.1", 0) as here:
+        to = addressee("github", url=f"{here.origin}/webhooks/github/{WEBHOOK}")
+        sent = await send(to, bare(to, "push", b" " * 8_000_000 + b"{}", "id-1"), SystemClock())
+
+    assert (sent.status, sent.accepted, sent.error) == (413, False, "")
 
 
 def test_what_cannot_be_signed_here_is_refused() -> None:
