@@ -19,7 +19,7 @@ from reconciler.core.errors import ReconcilerError
 from reconciler.core.model import Json
 
 MAX_INFLATED = 8 * 1024 * 1024
-"""Bytes; no vendor sends more in one delivery."""
+"""Bytes; no vendor that packs its deliveries sends more in one."""
 
 MAX_GROWTH = 200
 """A body that grows more when it is inflated is made to."""

@@ -87,9 +87,9 @@ def test_what_is_meant_must_be_clear(project: Project, arguments: list[str], wor
 def test_a_body_that_is_too_long_is_not_read(project: Project) -> None:
     """No provider sends more."""
     fill(project)
-    (project.root / "big").write_bytes(b" " * (8 * 1024 * 1024 + 1))
+    (project.root / "big").write_bytes(b" " * (25 * 1024 * 1024 + 1))
     done = project.run("send", "github", "push", "--webhook", AUTO, "--payload", str(project.root / "big"))
-    assert (done.code, "larger than 8 MiB" in done.err) == (7, True)
+    assert (done.code, "larger than 25 MiB" in done.err) == (7, True)
 
 
 def test_a_base_url_with_a_path_is_kept(project: Project) -> None:

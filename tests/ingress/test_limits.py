@@ -305,6 +305,29 @@ async def test_bodies_that_never_end_give_way_to_the_next() -> None:
 
 
 @pytest.mark.looptime
+async def test_the_longest_bodies_do_not_keep_others_out() -> None:
+    """Two have room at a time beside many that are short; where they do not come to an end, they give way."""
+    reader, longest = Reader(Limits(min_speed=0)), 25 * 1024 * 1024
+    pieces = [b"x" * 65_536] * (longest // 65_536)
+    assert [len(await reader.read(in_pieces([*pieces]), longest)) for _ in range(2)] == [longest] * 2
+    with pytest.raises(TooMuchError):
+        await reader.read(in_pieces([*pieces]), longest)
+    assert reader.held == 2 * longest
+    assert len(await reader.read(in_pieces([b"y" * 1_000_000]), longest)) == 1_000_000
+    reader.release(reader.held)
+
+    slow = [
+        asyncio.create_task(reader.read(trickling(iter([b"x" * (longest - 1), b"z"]), 6.0), longest)) for _ in range(2)
+    ]
+    await asyncio.sleep(7)
+    assert len(await reader.read(in_pieces([*pieces]), longest)) == longest
+    with pytest.raises(TooMuchError):
+        await slow[0]
+    assert (slow[1].done(), reader.held) == (False, 2 * longest - 1)
+    slow[1].cancel()
+
+
+@pytest.mark.looptime
 async def test_a_body_makes_no_room_for_itself() -> None:
     """It is the one that there is no room for, and nothing of it is held."""
     reader = Reader(Limits(held=100, patience=5.0, min_speed=0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,8 +21,10 @@ from reconciler.verify.kinds import keyless
 from reconciler.verify.request import Facts, Request
 from reconciler.verify.schemes import verify
 from reconciler.verify.standard_webhooks import SYMMETRIC
+from reconciler.wiring.ingress import vendors_of
 from reconciler.wiring.realistic import realistic
 from reconciler.wiring.sending import Addressee, bare, send, signed
+from tests.ingress.receiving_support import World
 
 DEFINITIONS = known_definitions()
 WEBHOOK = "1f51d05d-fc68-47e4-a4f9-460f18081e83"
@@ -105,6 +108,24 @@ def test_a_body_of_ones_own_is_sent_byte_for_byte() -> None:
     assert verify(to.scheme, [to.secret or Secret("")], request, 0.0)
     gitlab = dict(bare(addressee("gitlab"), "push_events", b"{}", "id-1").headers)
     assert gitlab["X-Gitlab-Event"] == "Push Hook"
+
+
+async def test_a_delivery_of_github_may_be_long() -> None:
+    """Over the ingress's own server, by the packaged definition: stored whole up to 25 MiB, refused beyond."""
+    to = addressee("github")
+    assert to.secret is not None
+    world = World(vendors=vendors_of(DEFINITIONS, frozenset()))
+    world.shelf.put(to.record, to.secret)
+    async with served(world.ingress, "127.0.0.1", 0) as here:
+        there = replace(to, url=f"{here.origin}/webhooks/github/{WEBHOOK}")
+        sizes = (1_500_000, 25 * 1024 * 1024, 25 * 1024 * 1024 + 1)
+        bodies = [b'{"action":"opened","x":"%s"}' % (b"x" * (size - 26)) for size in sizes]
+        drafts = [bare(there, "issues.opened", body, str(len(body))) for body in bodies]
+        sent = [await send(there, draft, SystemClock()) for draft in drafts]
+
+    assert [each.status for each in sent] == [200, 200, 413]
+    kept = [(len(each.body), each.events) for each, _ in world.inbox.kept()]
+    assert sorted(kept) == [(size, ("issues.opened",)) for size in sizes[:2]]
 
 
 async def test_an_answer_that_does_not_wait_for_the_body_is_told() -> None:

@@ -17,7 +17,8 @@ from reconciler.system import SystemClock, SystemEntropy
 from reconciler.verify.kinds import Unverified
 from reconciler.wiring.sending import Addressee, Draft, Sent, addressee_of, bare, fresh_id, send
 
-MAX_BYTES = 8 * 1024 * 1024
+MAX_BYTES = 25 * 1024 * 1024
+"""As many as a definition may let a vendor send."""
 
 
 def run(flags: SendFlags, output: Output) -> ExitCode:
