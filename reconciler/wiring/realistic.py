@@ -13,13 +13,12 @@ from reconciler.documents.nearest import quoted, suggestion
 from reconciler.providers.client import HttpTransport
 from reconciler.providers.http import HttpProvider
 from reconciler.providers.traits import provider_traits
-from reconciler.system import SystemClock, SystemEntropy
+from reconciler.system import SystemClock
 from reconciler.testing.sandbox import ROOTS, FireOrder, Sandbox, SandboxConfig, create_sandbox
 from reconciler.testing.vendors.base import Delivery, UnknownEventError
 from reconciler.wiring.sending import Addressee, Draft
 
 _ORIGIN = "http://127.0.0.1"
-_MARK_DIGITS = 12
 _TOKENS = ("token", "12345:token", "1234567890:AAE-bot_token", "sk_test_token")
 
 
@@ -84,19 +83,15 @@ def _secret(addressee: Addressee) -> str:
 def _draft(delivery: Delivery, event: str) -> Draft:
     """The delivery, with the finer part of the event in its body where that is an action.
 
-    White space at its end tells it from others: many vendors sign no time, so the same body twice is one delivery.
+    The white space at its end, which tells it from others, stays.
     """
     body = delivery.body
     detail = event.rpartition(".")[2]
     document: Json = json.loads(body)
     if "." in event and isinstance(document, Mapping) and isinstance(document.get("action"), str):
-        body = json.dumps({**document, "action": detail}, separators=(",", ":")).encode()
-    return Draft(headers=tuple(delivery.headers.items()), body=body + _unlike_others())
-
-
-def _unlike_others() -> bytes:
-    number = int(SystemEntropy().secret().reveal()[:_MARK_DIGITS], 16)
-    return f"{number:0{4 * _MARK_DIGITS}b}".translate({ord("0"): " ", ord("1"): "\t"}).encode() + b"\n"
+        mark = body[len(body.rstrip()) :]
+        body = json.dumps({**document, "action": detail}, separators=(",", ":")).encode() + mark
+    return Draft(headers=tuple(delivery.headers.items()), body=body)
 
 
 def _refused(message: str) -> ConfigError:

@@ -31,7 +31,6 @@ from reconciler.testing.vendors.base import (
     Surroundings,
     UnknownEventError,
     bearer,
-    compact,
     refused,
 )
 from reconciler.testing.vendors.bodies import is_url, json_object
@@ -263,7 +262,7 @@ class Airtable:
 
     def _signed(self, webhook: Webhook, url: str, event: str, payload: Mapping[str, Json] | None) -> Delivery:
         notice = {"base": {"id": webhook.base}, "webhook": {"id": webhook.id}, "timestamp": self._time()}
-        body = compact({**notice, **(payload or {})})
+        body = self._around.unlike({**notice, **(payload or {})})
         return Delivery(
             provider=self.name,
             webhook_id=webhook.id,

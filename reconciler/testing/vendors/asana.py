@@ -30,7 +30,6 @@ from reconciler.testing.vendors.base import (
     Surroundings,
     UnknownEventError,
     bearer,
-    compact,
     names,
     refused,
 )
@@ -223,7 +222,7 @@ class Asana:
         }
         if action == "changed":
             event["change"] = {"field": "due_on", "action": "changed"}
-        body = compact({"events": [event], **(payload or {})})
+        body = self._around.unlike({"events": [event], **(payload or {})})
         headers = {"Content-Type": "application/json", "X-Hook-Signature": signature(hook.secret, body)}
         return Delivery(
             provider=self.name,

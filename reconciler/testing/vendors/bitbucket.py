@@ -30,7 +30,6 @@ from reconciler.testing.vendors.base import (
     Surroundings,
     UnknownEventError,
     bearer,
-    compact,
     page_of,
     refused,
 )
@@ -176,7 +175,7 @@ class Bitbucket:
     def _signed(self, hook: Hook, event: str, resource: str | None, payload: Mapping[str, Json] | None) -> Delivery:
         full_name = hook.owner if hook.of_repository else resource if resource and "/" in resource else ""
         content = events.body(event, full_name or f"{hook.owner}/sandbox")
-        body = compact({**content, **(payload or {})})
+        body = self._around.unlike({**content, **(payload or {})})
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "Bitbucket-Webhooks/2.0",

@@ -31,7 +31,6 @@ from reconciler.testing.vendors.base import (
     Surroundings,
     UnknownEventError,
     bearer,
-    compact,
     names,
     refused,
 )
@@ -284,7 +283,7 @@ class Calendly:
             "created_by": hook.creator,
             "payload": _payload(event),
         }
-        body = compact({**content, **(payload or {})})
+        body = self._around.unlike({**content, **(payload or {})})
         headers = {"Content-Type": "application/json"}
         if hook.signing_key:
             headers["Calendly-Webhook-Signature"] = signature(hook.signing_key, int(now), body)

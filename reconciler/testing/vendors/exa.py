@@ -28,7 +28,6 @@ from reconciler.testing.vendors.base import (
     Subscription,
     Surroundings,
     UnknownEventError,
-    compact,
     names,
     refused,
 )
@@ -224,7 +223,7 @@ class Exa:
             "data": {"id": f"{subject}_{number[:12]}", "object": subject},
             "createdAt": self._time(),
         }
-        body = compact({**content, **(payload or {})})
+        body = self._around.unlike({**content, **(payload or {})})
         return Delivery(
             provider=self.name,
             webhook_id=webhook.id,

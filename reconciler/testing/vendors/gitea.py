@@ -32,7 +32,6 @@ from reconciler.testing.vendors.base import (
     Surroundings,
     UnknownEventError,
     bearer,
-    compact,
     names,
     page_of,
     refused,
@@ -225,7 +224,7 @@ class Gitea:
     def _signed(
         self, hook: Hook, kind: str, content: Mapping[str, Json], payload: Mapping[str, Json] | None
     ) -> Delivery:
-        document = compact({**content, **(payload or {})})
+        document = self._around.unlike({**content, **(payload or {})})
         headers = self._headers(hook, kind, document)
         body, media_type = document, "application/json"
         if hook.content_type == "form":

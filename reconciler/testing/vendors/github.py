@@ -32,7 +32,6 @@ from reconciler.testing.vendors.base import (
     Surroundings,
     UnknownEventError,
     bearer,
-    compact,
     link_header,
     page_of,
     refused,
@@ -334,7 +333,7 @@ class GitHub:
         return self._signed(hook, name, {**content, **(payload or {})})
 
     def _signed(self, hook: Hook, event: str, content: Json) -> Delivery:
-        body, media_type = compact(content), "application/json"
+        body, media_type = self._around.unlike(content), "application/json"
         if hook.config["content_type"] == "form":
             body, media_type = urlencode({"payload": body.decode()}).encode(), "application/x-www-form-urlencoded"
         target = hook.owner if hook.of_repository else hook.organization

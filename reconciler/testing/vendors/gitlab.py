@@ -273,7 +273,7 @@ class GitLab:
             event=event,
             url=hook.url,
             headers=headers,
-            body=compact(content),
+            body=self._around.unlike(content),
         )
 
 

@@ -11,7 +11,7 @@ import hmac
 from collections.abc import Mapping
 
 from reconciler.core.model import Json
-from reconciler.testing.vendors.base import Delivery, Surroundings, UnknownEventError, compact
+from reconciler.testing.vendors.base import Delivery, Surroundings, UnknownEventError
 
 OBJECTS = ("contact", "company", "deal", "ticket", "product", "line_item", "object")
 VERBS = ("creation", "deletion", "merge", "restore", "propertyChange", "associationChange")
@@ -58,7 +58,7 @@ class HubSpot:
         }
         if verb == "propertyChange":
             content |= {"propertyName": "email", "propertyValue": "ada@example.com"}
-        body = compact([content | dict(payload or {})])
+        body = self._around.unlike([content | dict(payload or {})])
         headers = {"Content-Type": "application/json"}
         if secret:
             headers["X-HubSpot-Request-Timestamp"] = str(now)

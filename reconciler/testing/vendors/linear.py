@@ -31,7 +31,6 @@ from reconciler.testing.vendors.base import (
     Subscription,
     Surroundings,
     UnknownEventError,
-    compact,
     refused,
 )
 from reconciler.testing.vendors.bodies import is_url, json_object
@@ -252,7 +251,7 @@ class Linear:
         told = {key: team[key] for key in ("id", "key", "name")}
         content = linear_schema.body(kind, action, told, self._around.iso(timespec="milliseconds"))
         marks = {"organizationId": ORGANIZATION, "webhookTimestamp": moment, "webhookId": hook.id}
-        body = compact({**content, **marks, **(payload or {})})
+        body = self._around.unlike({**content, **marks, **(payload or {})})
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": "Linear-Webhook",

@@ -6,11 +6,12 @@ and proves nothing.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from reconciler.core.model import Json
-from reconciler.testing.vendors.base import Delivery, compact
+from reconciler.testing.vendors.base import Delivery, unlike
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Sender:
             event=event or self.event,
             url=url,
             headers=headers,
-            body=compact({**self.body, **(payload or {})}),
+            body=unlike({**self.body, **(payload or {})}, secrets.token_bytes),
         )
 
 

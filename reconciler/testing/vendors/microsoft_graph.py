@@ -29,7 +29,6 @@ from reconciler.testing.vendors.base import (
     Surroundings,
     UnknownEventError,
     bearer,
-    compact,
 )
 from reconciler.testing.vendors.bodies import json_object
 from reconciler.testing.vendors.microsoft_graph_subscriptions import GraphError, Record
@@ -271,7 +270,7 @@ class MicrosoftGraph:
             event=event,
             url=url,
             headers={"Content-Type": "application/json; charset=utf-8"},
-            body=compact(content),
+            body=self._around.unlike(content),
         )
 
 

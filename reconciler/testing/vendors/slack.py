@@ -12,7 +12,7 @@ import hmac
 from collections.abc import Mapping
 
 from reconciler.core.model import Json
-from reconciler.testing.vendors.base import Delivery, Surroundings, UnknownEventError, compact, names
+from reconciler.testing.vendors.base import Delivery, Surroundings, UnknownEventError, names
 
 HANDSHAKE = "url_verification"
 MESSAGES: Mapping[str, str] = {
@@ -62,7 +62,7 @@ class Slack:
             raise UnknownEventError(f"Slack has no event {event!r}")
         now = int(self._around.now())
         content = {**(self._challenge() if kind == HANDSHAKE else self._callback(kind, now)), **(payload or {})}
-        body = compact(content)
+        body = self._around.unlike(content)
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)",

@@ -25,7 +25,6 @@ from reconciler.testing.vendors.base import (
     Subscription,
     Surroundings,
     UnknownEventError,
-    compact,
     refused,
 )
 from reconciler.testing.vendors.bodies import is_url, json_object
@@ -80,7 +79,7 @@ class Slant3D:
             "trackingNumber": f"SANDBOX{self._around.hex(8).upper()}",
             "carrierCode": "usps",
         }
-        body = compact({**order, **(payload or {})})
+        body = self._around.unlike({**order, **(payload or {})})
         return [
             Delivery(
                 provider=self.name,

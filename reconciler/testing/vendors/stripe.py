@@ -219,7 +219,7 @@ class Stripe:
             "request": {"id": None, "idempotency_key": None},
             "type": event,
         }
-        body = compact({**content, **(payload or {})})
+        body = self._around.unlike({**content, **(payload or {})})
         return Delivery(
             provider=self.name,
             webhook_id=endpoint.id,

@@ -29,7 +29,6 @@ from reconciler.testing.vendors.base import (
     Subscription,
     Surroundings,
     UnknownEventError,
-    compact,
     refused,
 )
 
@@ -227,7 +226,7 @@ class Telegram:
             event=event,
             url=bot.slot.url,
             headers=headers,
-            body=compact(update),
+            body=self._around.unlike(update),
         )
 
 

@@ -30,7 +30,6 @@ from reconciler.testing.vendors.base import (
     Surroundings,
     UnknownEventError,
     bearer,
-    compact,
     refused,
 )
 from reconciler.testing.vendors.bodies import is_url, json_object
@@ -183,7 +182,7 @@ class Typeform:
                 "answers": [{"type": "text", "text": "Ada", "field": field_}],
             },
         }
-        body = compact({**content, **(payload or {})})
+        body = self._around.unlike({**content, **(payload or {})})
         headers = {"Content-Type": "application/json", "User-Agent": "Typeform Webhooks"}
         if hook.secret:
             headers["Typeform-Signature"] = signature(hook.secret, body)

@@ -30,7 +30,6 @@ from reconciler.testing.vendors.base import (
     Surroundings,
     UnknownEventError,
     bearer,
-    compact,
     refused,
 )
 from reconciler.testing.vendors.bodies import is_url, json_object
@@ -184,7 +183,7 @@ class Vercel:
             "region": "iad1",
             "payload": events.payload(event, None if hook.owner == USER else hook.owner, project),
         }
-        body = compact({**content, **(payload or {})})
+        body = self._around.unlike({**content, **(payload or {})})
         headers = {"Content-Type": "application/json", "x-vercel-signature": signature(hook.secret, body)}
         return Delivery(provider=self.name, webhook_id=hook.id, event=event, url=hook.url, headers=headers, body=body)
 
