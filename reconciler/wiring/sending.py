@@ -21,16 +21,19 @@ from reconciler.providers.delivered import delivery_rules, scheme
 from reconciler.providers.transport import Call, OversizedReplyError, TransportError
 from reconciler.settings.urls import host, is_loopback, target_url
 from reconciler.store.opening import open_for_reading
-from reconciler.verify.body import DeliveryError, parse_json
-from reconciler.verify.delivery import DeliveryRules, HeaderEvent, HeaderId
+from reconciler.verify.body import DeliveryError, parse_form, parse_json
+from reconciler.verify.delivery import DeliveryRules, Form, HeaderEvent, HeaderId
 from reconciler.verify.kinds import Scheme, Unverified, keyless
 from reconciler.verify.request import Facts, Request, UnsignableError
 from reconciler.verify.schemes import sign
 from reconciler.verify.token import BodyTokenScheme, QueryTokenScheme, token_holders
+from reconciler.verify.words import FORM
 from reconciler.wiring.inputs import Inputs
 from reconciler.wiring.loading import load_project_of
 from reconciler.wiring.records import Records
 from reconciler.wiring.session import announce, key_source
+
+JSON = "application/json"
 
 _LIVE = frozenset({Phase.REGISTERED, Phase.MANUAL, Phase.PENDING})
 
@@ -145,9 +148,12 @@ def _destination(record: Recorded, url: str, project: Project, definitions: Defi
 
 
 def bare(addressee: Addressee, event: str, body: bytes, delivery_id: str) -> Draft:
-    """A delivery of a body that somebody wrote, with the headers in which the vendor names event and id."""
+    """A delivery of a body that somebody wrote, with the headers in which the vendor names event and id.
+
+    Raises `ConfigError` where the vendor sends JSON and forms, and the body is neither.
+    """
     rules = addressee.rules
-    headers = [("Content-Type", next(iter(sorted(rules.content_types)), "application/json"))]
+    headers = [("Content-Type", _media_type(rules, body))]
     if isinstance(rules.event, HeaderEvent):
         headers.append((rules.event.header, _delivered_name(rules.event, event)))
     for rule in rules.ids:
@@ -155,6 +161,34 @@ def bare(addressee: Addressee, event: str, body: bytes, delivery_id: str) -> Dra
             headers.append((rule.header, delivery_id))
             break
     return Draft(headers=tuple(headers), body=body)
+
+
+def _media_type(rules: DeliveryRules, body: bytes) -> str:
+    """What the body is sent as; where the vendor sends JSON and forms, whichever it is."""
+    if rules.form is None:
+        return next(iter(sorted(rules.content_types)), JSON)
+    known = sorted(rules.content_types or {JSON, FORM}, key=lambda each: (each == FORM, each))  # JSON may look like one
+    for media_type in known:
+        if _reads_as_form(rules.form, body) if media_type == FORM else _reads_as_json(body):
+            return media_type
+    raise _refused(f"--payload: the body can be read as nothing that the provider sends: {', '.join(known)}", "")
+
+
+def _reads_as_json(body: bytes) -> bool:
+    try:
+        parse_json(body)
+    except DeliveryError:
+        return False
+    return True
+
+
+def _reads_as_form(form: Form, body: bytes) -> bool:
+    """Nearly anything is a form; where one field holds the payload, that must be there."""
+    try:
+        found = parse_form(body)
+    except DeliveryError:
+        return False
+    return not form.field or form.field in found
 
 
 def signed(addressee: Addressee, draft: Draft, now: float) -> Call:

@@ -54,8 +54,8 @@ def test_a_payload_is_sent_byte_for_byte(project: Project, ingress: str) -> None
 
 def test_what_is_not_taken_is_an_error(project: Project, ingress: str) -> None:
     """Its status is told, or that nobody answered; exit 1."""
-    project.write("body.json", "no json")
-    path = str(project.root / "body.json")
+    project.write("body", "payload=no+json")
+    path = str(project.root / "body")
     refused = project.run("send", "github", "push", "--webhook", AUTO, "--url", ingress, "--payload", path)
     assert (refused.code, "200" in refused.out) == (1, False)
     unheard = project.run("send", "github", "push", "--webhook", AUTO, "--url", "http://127.0.0.1:1")
@@ -73,6 +73,10 @@ def test_what_is_not_taken_is_an_error(project: Project, ingress: str) -> None:
         (["github", "push", "--webhook", AUTO, "--url", "https://elsewhere.dev"], "is not that of the ingress"),
         (["github", "push", "--webhook", AUTO, "--url", "no url"], "--url: "),
         (["github", "push", "--webhook", AUTO, "--payload", "/nowhere/at/all"], "cannot be read"),
+        (
+            ["github", "push", "--webhook", AUTO, "--payload", __file__],
+            "can be read as nothing that the provider sends",
+        ),
         (["github", "no_such", "--webhook", AUTO], "--payload FILE"),
     ],
     ids=str,

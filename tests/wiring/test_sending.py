@@ -21,6 +21,7 @@ from reconciler.verify.kinds import keyless
 from reconciler.verify.request import Facts, Request
 from reconciler.verify.schemes import verify
 from reconciler.verify.standard_webhooks import SYMMETRIC
+from reconciler.verify.words import FORM
 from reconciler.wiring.ingress import vendors_of
 from reconciler.wiring.realistic import realistic
 from reconciler.wiring.sending import Addressee, bare, send, signed
@@ -140,6 +141,26 @@ async def test_an_answer_that_does_not_wait_for_the_body_is_told() -> None:
         sent = await send(to, bare(to, "push", b" " * 8_000_000 + b"{}", "id-1"), SystemClock())
 
     assert (sent.status, sent.accepted, sent.error) == (413, False, "")
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [(b'{"a": "b=c"}', "application/json"), (b"payload=%7B%22action%22%3A%22opened%22%7D", FORM)],
+)
+def test_a_body_of_ones_own_is_sent_as_what_it_is(body: bytes, media_type: str) -> None:
+    """Where the vendor sends JSON as well as forms; the ingress reads it accordingly."""
+    to = addressee("github")
+    call = signed(to, bare(to, "issues.opened", body, "id-1"), 0.0)
+    assert (call.headers["Content-Type"], call.body) == (media_type, body)
+    assert read_parts(to.rules, Request(url=call.url, headers=tuple(call.headers.items()), body=body)).parts
+
+
+@pytest.mark.parametrize("body", [b"neither", b'{"broken": "a=b"', b""])
+def test_a_body_that_is_neither_json_nor_a_form_is_refused(body: bytes) -> None:
+    """Of a vendor that sends either; to others any bytes may be sent, to see what comes of them."""
+    with pytest.raises(ConfigError, match=f"provider sends: application/json, {FORM}"):
+        bare(addressee("github"), "push", body, "id-1")
+    assert dict(bare(addressee("generic"), "plain", body, "id-1").headers)["Content-Type"] == "application/json"
 
 
 def test_what_cannot_be_signed_here_is_refused() -> None:
