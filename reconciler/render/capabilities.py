@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from reconciler.core.model import Json
 from reconciler.render.escaping import code_cell
@@ -47,6 +48,18 @@ class ProviderCard:
     types: tuple[TypeCard, ...]
     sources: tuple[tuple[str, str], ...]
 
+
+_SECRETS = MappingProxyType(
+    {
+        "caller": "made here, and sent with every create and update",
+        "response": "made by the provider, and told once, in its answer to create",
+        "handshake": "made by the provider, and told to the ingress while create is in flight",
+        "fetch": "made by the provider, and asked for after every create and update",
+        "vendor": "made by the provider, and copied by a person: the manifest refers to it",
+        "none": "there is none",
+    }
+)
+"""By the origin that a definition names."""
 
 _HEADER = ("provider", "type", "operations", "in place", "secret", "verify", "lease", "pages", "limits")
 
@@ -162,7 +175,7 @@ def _facts(card: ProviderCard) -> list[tuple[str, str]]:
         ("API", card.api or "none: webhooks are manual"),
         ("authorisation", card.auth or "-"),
         ("pages", card.pagination or "-"),
-        ("secret made by", card.secret),
+        ("secret", _SECRETS[card.secret]),
         ("proof of deliveries", card.verify),
         *(("limit", limit) for limit in card.limits),
     ]

@@ -212,7 +212,7 @@ def _events(kind: TypeTraits) -> tuple[str, str] | None:
 async def _cases(names: Iterable[str], run: Callable[[str], Awaitable[None]]) -> Sequence[CaseResult]:
     results = []
     for name in names:
-        about = " ".join((CASES[name].__doc__ or "").split()).partition(". ")[0]
+        about = _first_sentence(CASES[name].__doc__ or "")
         try:
             await run(name)
         except (ContractError, ReconcilerError) as error:
@@ -220,6 +220,10 @@ async def _cases(names: Iterable[str], run: Callable[[str], Awaitable[None]]) ->
         else:
             results.append(CaseResult(name, about))
     return results
+
+
+def _first_sentence(text: str) -> str:
+    return f"{' '.join(text.split()).partition('. ')[0].removesuffix('.')}."
 
 
 async def _alone(definition: Definition, type_name: str, subject: MakeSubject, case: str) -> None:

@@ -394,6 +394,23 @@ def test_providers_are_listed_without_a_project(project: Project, tmp_path: Path
     assert len(matrix) == len(done.out.splitlines()) + 1
 
 
+@pytest.mark.parametrize(
+    ("provider", "words"),
+    [
+        ("github", "made here, and sent with every create and update"),
+        ("airtable", "made by the provider, and told once"),
+        ("asana", "told to the ingress while create is in flight"),
+        ("sendgrid", "asked for after every create and update"),
+        ("slack", "copied by a person"),
+        ("compass", "there is none"),
+    ],
+)
+def test_where_a_secret_comes_from_is_a_sentence(project: Project, provider: str, words: str) -> None:
+    """Of every origin that a definition can name."""
+    [line] = [line for line in project.run("providers", provider).out.splitlines() if line.startswith("secret ")]
+    assert words in line
+
+
 def test_capabilities_are_what_the_definition_says(project: Project) -> None:
     """Operations, fields that change in place, who makes the secret, how deliveries are proved, pages, limits."""
     (told,) = project.run("providers", "github", "--format", "json").document["providers"]
@@ -456,7 +473,9 @@ def test_a_definition_is_tried_against_a_stand_in_made_from_it(project: Project)
     done = project.run("providers", "test", str(project.root / "forge.yaml"))
     assert done.code == 0, done.out
     assert "forge: the definition is valid." in done.out
-    assert done.out.splitlines()[-1] == f"{TRIED} promises kept, 0 broken."
+    *cases, last = done.out.splitlines()
+    assert last == f"{TRIED} promises kept, 0 broken."
+    assert all(line.endswith(".") for line in cases if line.startswith("kept"))
     assert "the stand-in puts them where the definition looks" in done.out
     told = project.run("providers", "test", str(project.root / "forge.yaml"), "--format", "json").document
     assert told["kept"] is True
