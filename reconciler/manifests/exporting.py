@@ -46,7 +46,8 @@ class Export:
     """What is written about: one provider seen with one set of credentials, and who the triggers start.
 
     `said` are the keys that must be written, for no default of the project gives them (`user`, `credentials`).
-    `declared` are the webhooks that manifests ask for already. `notes` go to the top as comments.
+    `declared` are the webhooks that manifests ask for already. `notes` go to the top as comments, and where the schema
+    is, unless `schema` is empty.
     """
 
     provider: ProviderTraits
@@ -102,7 +103,7 @@ def _preference(item: _Candidate) -> tuple[bool, ...]:
 def _text(export: Export, header: Sequence[str], triggers: Sequence[str]) -> str:
     title, credentials = export.provider.title, export.credentials
     lines = [
-        f"# yaml-language-server: $schema={export.schema}",
+        *([f"# yaml-language-server: $schema={export.schema}"] if export.schema else []),
         f"# What {title} has, seen with the credentials {credentials}. Commit this, then run the commands in it.",
     ]
     lines += [f"# {line}" for line in map(_line, (*export.notes, *header))]

@@ -21,7 +21,7 @@ from reconciler.wiring.session import Session
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is to be exported, as far as it was said; `schema` is where the manifest's schema is, seen from it."""
+    """What is to be exported, as far as it was said; `schema` is where the manifest's schema is, if it is there, seen from it."""
 
     provider: str
     credentials: str = ""
@@ -75,10 +75,12 @@ async def exported(loaded: Loaded, session: Session, wanted: Wanted) -> Exported
         declared={wish.key: wish for wish in session.desired},
         notes=tuple(notes),
     )
-    looked = f"{counted(len(found), 'webhook')} on {counted(len(listed), 'resource')}"
+    summary = f"{counted(len(found), 'webhook')} on {counted(len(listed), 'resource')}"
+    if ours:
+        summary += f", {len(ours)} more {'is' if len(ours) == 1 else 'are'} ours"
     return Exported(
         text=manifest_of(export, found) if found else "",
-        summary=f"{looked}, {len(ours)} more {'is' if len(ours) == 1 else 'are'} ours",
+        summary=summary,
         problems=tuple(Problem("list_failed", f"{_name(group)}: {reason}") for group, reason in failed.items()),
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.manifests.starting import MANIFEST_SCHEMA
 from reconciler.testing.faults import Fault
 from tests.cli.adoption_support import at_github, at_stripe, at_telegram, commands
 from tests.cli.support import CANARIES, Outcome, Project
@@ -21,8 +22,16 @@ def export(project: Project, *arguments: str) -> Outcome:
     return project.run("export", "github", "--resource", "acme/api", *arguments)
 
 
+def with_schema(project: Project) -> None:
+    """Put the schema where `init` does."""
+    path = project.root / MANIFEST_SCHEMA
+    path.parent.mkdir()
+    path.write_text("{}")
+
+
 def test_a_manifest_is_written_with_comments(project: Project) -> None:
     """The schema for editors, the provider's id, whose URL, whether active, and the command that adopts it."""
+    with_schema(project)
     remote_id = at_github(project, "https://ci.acme.dev/github?token=t0ps3cret", "push", "issues")
     done = export(project)
     assert done.code == 0
@@ -38,11 +47,18 @@ def test_a_manifest_is_written_with_comments(project: Project) -> None:
         "    resource: acme/api\n"
         "    events: [issues, push]\n"
     )
-    assert "1 webhook on 1 resource, 0 more are ours" in done.err
+    assert done.err.endswith("1 webhook on 1 resource\n")
+
+
+def test_a_schema_that_is_not_there_is_not_named(project: Project) -> None:
+    """`init` makes it: without it an editor would complain."""
+    at_github(project, "https://ci.acme.dev/github", "push")
+    assert export(project).out.startswith("# What GitHub has")
 
 
 def test_a_file_is_written_over_nothing(project: Project, tmp_path: Path) -> None:
     """With --out the file is new, and names the schema as seen from there; a file that exists stays as it is."""
+    with_schema(project)
     at_github(project, "https://ci.acme.dev/github", "push")
     path = project.root / "webhooks" / "github" / "api.yaml"
     done = export(project, "--out", str(path))

@@ -56,10 +56,15 @@ def _wanted(flags: ExportFlags) -> Wanted:
 
 
 def _schema(flags: ExportFlags) -> str:
-    """Where the schema is that `init` wrote, seen from the file; from a folder beside it where there is no file."""
+    """Where the schema is that `init` wrote, seen from the file; from a folder beside it where there is no file.
+
+    Empty where `init` wrote none: an editor complains of a schema that is not there.
+    """
+    folder = (flags.directory or Path()).absolute()
+    if not (folder / MANIFEST_SCHEMA).is_file():
+        return ""
     if flags.out is None:
         return f"../{MANIFEST_SCHEMA}"
-    folder = (flags.directory or Path()).absolute()
     return Path(os.path.relpath(folder / MANIFEST_SCHEMA, flags.out.absolute().parent)).as_posix()
 
 
