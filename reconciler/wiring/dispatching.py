@@ -30,7 +30,7 @@ from reconciler.ingress.handing import EventReader
 from reconciler.ingress.ports import Ordered
 from reconciler.ingress.routes import Retries, Route, Routes
 from reconciler.ingress.targets.event import Drop, Event, Target
-from reconciler.ingress.targets.http import SCHEME, Answered, HttpTarget, Post, UnreachableError
+from reconciler.ingress.targets.http import Answered, HttpTarget, Post, UnreachableError, secret_problem
 from reconciler.ingress.targets.log import LogTarget, Write, appending
 from reconciler.ingress.targets.python import PythonTarget, handler_of
 from reconciler.ingress.tidying import Tidying
@@ -41,7 +41,6 @@ from reconciler.providers.transport import Call, Transport, TransportError
 from reconciler.settings.targets import HttpDeclaration, LogDeclaration, PythonDeclaration, TargetDeclaration
 from reconciler.settings.urls import host, is_loopback
 from reconciler.system import SystemClock, SystemEntropy
-from reconciler.verify.schemes import secret_problem
 from reconciler.wiring.ingress import Opened
 from reconciler.wiring.session import holder_of
 
@@ -197,7 +196,7 @@ class _Made:
             return self._project.secrets.read(to.secret)
 
         try:
-            wrong = secret_problem(SCHEME, secret())
+            wrong = secret_problem(secret())
         except ConfigError as error:
             wrong = error.problems[0].message
         if wrong:

@@ -190,9 +190,11 @@ async def test_a_python_target_is_an_entry_point(tmp_path: Path, monkeypatch: py
     ("environment", "words"),
     [
         ({"SIGNING": ""}, "SIGNING is empty"),
-        ({"SIGNING": "canary!"}, "is not a key of Standard Webhooks"),
+        ({"SIGNING": " "}, "is empty"),
+        ({"SIGNING": "canary!"}, "the secret of the target: is not whsec_ and 24 to 64 bytes in base64"),
+        ({"SIGNING": "whpk_" + b64encode(bytes(32)).decode()}, "is not whsec_"),
     ],
-    ids=["empty", "no key"],
+    ids=["not set", "empty", "no key", "a key that only proves"],
 )
 async def test_every_secret_is_looked_at_before_the_ingress_begins(
     tmp_path: Path, environment: dict[str, str], words: str

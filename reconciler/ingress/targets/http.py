@@ -19,6 +19,7 @@ from reconciler.ingress.targets.event import Again, Drop, Event
 from reconciler.verify.public_scheme import StandardWebhooksScheme
 from reconciler.verify.request import Request, UnsignableError
 from reconciler.verify.schemes import sign
+from reconciler.verify.standard_webhooks import shared_keys
 
 SCHEME: Final = StandardWebhooksScheme(prefix="webhook-")
 """How dispatches are signed."""
@@ -44,6 +45,13 @@ class Post(Protocol):
     def __call__(self, url: str, headers: Mapping[str, str], body: bytes, /) -> Awaitable[Answered]:
         """The answer, without its body. Raises `UnreachableError`."""
         ...
+
+
+def secret_problem(secret: Secret) -> str:
+    """Why no dispatch can be signed with a secret; empty where one can: published keys (`whpk_`) only prove."""
+    if shared_keys([secret]):
+        return ""
+    return "is not whsec_ and 24 to 64 bytes in base64" if secret.reveal().strip() else "is empty"
 
 
 class HttpTarget:
