@@ -70,5 +70,6 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        message = f"cannot listen on {host}:{port}: {error.strerror or error} (--port 0 takes a free one)"
+        reason = str(error.strerror or error).partition(" (while ")[0]  # the address, which Python adds, is told here
+        message = f"cannot listen on {host}:{port}: {reason} (--port 0 takes a free one)"
         raise ReconcilerError(message) from error

@@ -106,5 +106,6 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        message = f"cannot listen on {host}:{port}: {error.strerror} (--port 0 takes a free one)"
+        reason = str(error.strerror).partition(" (while ")[0]  # the address, which Python adds, is told here
+        message = f"cannot listen on {host}:{port}: {reason} (--port 0 takes a free one)"
         raise ReconcilerError(message) from error
