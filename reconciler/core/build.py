@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
@@ -101,7 +101,7 @@ def build(situation: Situation) -> Plan:
         existing=existing.total(),
         existing_at=dict(sorted(existing.items())),
         wanted=len(situation.desired),
-        foreign=foreign(situation.recorded, situation.observed, base_urls),
+        foreign=foreign(situation.recorded, situation.observed, base_urls, _adopted(steps, adopting)),
         kept=sum(item in kept for item in selected),
         held=frozenset(address for addresses in held.values() for address in addresses),
         problems=(*_list_problems(situation, held), *_target_problems(situation, pairs)),
@@ -129,6 +129,13 @@ def _adopting(pairs: Sequence[Pair], situation: Situation, base_urls: frozenset[
         partial(_place, situation),
     )
     return matcher.matches(pairs, situation.options.adopt)
+
+
+def _adopted(steps: Iterable[Step], adopting: Mapping[WebhookKey, Match]) -> Iterator[tuple[Group, str]]:
+    """The objects that steps bind webhooks to."""
+    for step in steps:
+        if step.action is Action.ADOPT:
+            yield from ((step.key.group, item.remote_id) for item in adopting.get(step.key, Match()).objects)
 
 
 def _place(situation: Situation, group: Group) -> Group:

@@ -170,8 +170,16 @@ def _named(group: Group) -> str:
     return f"{group.provider}/{group.type}/{group.resource}@{group.credentials}"
 
 
-def foreign(recorded: Iterable[Recorded], observed: Mapping[Group, Observation], base_urls: Collection[str]) -> int:
-    """How many objects there are that are not ours: by their URL, and by no recorded id. Each counts once."""
+def foreign(
+    recorded: Iterable[Recorded],
+    observed: Mapping[Group, Observation],
+    base_urls: Collection[str],
+    adopted: Iterable[tuple[Group, str]] = (),
+) -> int:
+    """How many objects there are that are not ours: by their URL, and by no recorded id. Each counts once.
+
+    `adopted` are the ids of those that become ours, with their groups.
+    """
     known = {(record.key.group, record.remote_id) for record in recorded}
     places = {
         (group.provider, group.type, group.resource, item.remote_id)
@@ -180,7 +188,7 @@ def foreign(recorded: Iterable[Recorded], observed: Mapping[Group, Observation],
         for item in observation.objects
         if webhook_id_in(item.url, group.provider, base_urls) is None and (group, item.remote_id) not in known
     }
-    return len(places)
+    return len(places - {(group.provider, group.type, group.resource, remote_id) for group, remote_id in adopted})
 
 
 def _drift(record: Recorded, listing: Listing, sighting: Sighting) -> Drift | None:

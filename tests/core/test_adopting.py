@@ -61,6 +61,13 @@ def test_without_an_address_every_unrecorded_wish_takes_the_one_object_that_matc
     assert adopt(FOREIGN, LOST, records=(RECORD,), url="https://old.example.com/*").is_empty
 
 
+def test_what_is_adopted_is_not_among_the_others() -> None:
+    """Only what stays somebody else's counts as that."""
+    other = replace(FOREIGN, remote_id="f2", url="https://other.example.com/hook")
+    assert adopt(FOREIGN, other, url="https://old.*").foreign == 1
+    assert adopt(FOREIGN, address=ADDRESS, remote_id="f9").foreign == 1
+
+
 def test_one_object_is_never_given_to_two() -> None:
     """Two users want the same resource: the first takes the object, the second finds none."""
     other = replace(WISH, key=WISH.key._replace(user="bob"))
