@@ -10,7 +10,7 @@ from reconciler.cli.exits import ExitCode
 from reconciler.cli.inputs import inputs_of
 from reconciler.cli.output import Output
 from reconciler.core.plan import Plan
-from reconciler.daemon.draining import Drain, drained, draining
+from reconciler.daemon.draining import IN_FLIGHT, Drain, drained, draining
 from reconciler.engine.reconciler import Approve
 
 __all__ = ["carry_out", "inputs_of", "look_up"]
@@ -20,11 +20,15 @@ def carry_out(
     work: Callable[[Drain], Awaitable[ExitCode]],
     output: Output,
     new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+    then: str = IN_FLIGHT,
 ) -> ExitCode:
-    """The exit code of `work`, or that of the signal that asked it to end; in a loop of `new_loop`, where given."""
+    """The exit code of `work`, or that of the signal that asked it to end; in a loop of `new_loop`, where given.
+
+    `then` says what a signal leads to.
+    """
 
     async def main() -> ExitCode:
-        with draining(output) as drain:
+        with draining(output, then) as drain:
             code = await work(drain)
             return exits.of_signal(drain.signal) if drain.signal else code
 

@@ -15,6 +15,7 @@ T = TypeVar("T")
 Asked = TypeVar("Asked")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+IN_FLIGHT = "finishing the calls in flight"
 
 
 class Drain:
@@ -37,13 +38,16 @@ class Drain:
 
 
 @contextmanager
-def draining(progress: Progress) -> Iterator[Drain]:
-    """Listen to SIGINT and SIGTERM while the block runs. A second signal has its usual, abrupt effect."""
+def draining(progress: Progress, then: str = IN_FLIGHT) -> Iterator[Drain]:
+    """Listen to SIGINT and SIGTERM while the block runs; `then` says what such a signal leads to.
+
+    A second signal has its usual, abrupt effect.
+    """
     loop = asyncio.get_running_loop()
     drain = Drain()
 
     def note(number: signal.Signals) -> None:
-        progress("draining", message=f"{number.name}: finishing the calls in flight", signal=number.name)
+        progress("draining", message=f"{number.name}: {then}", signal=number.name)
         drain.request(number)
         _forget(loop)
 

@@ -183,7 +183,9 @@ def dead_json(told: Iterable[Told]) -> dict[str, Json]:
 
 
 def _row(told: Told) -> tuple[str, ...]:
+    """Of one that was replayed, the last column says so: nobody waited for it."""
     delivery, latency = told.delivery, told.latency
+    last = "" if latency is None else f"{latency:.2f}s"
     return (
         moment(delivery.received_at),
         delivery.id,
@@ -191,7 +193,7 @@ def _row(told: Told) -> tuple[str, ...]:
         ", ".join(delivery.events) or "-",
         told.address or told.webhook,
         told.outcome,
-        "" if latency is None else f"{latency:.2f}s",
+        "a replay" if delivery.provenance is Provenance.REPLAYED else last,
     )
 
 

@@ -10,6 +10,8 @@ from reconciler.engine.recovering import Backlog, Recovered, summary
 from reconciler.render.moments import moment
 from reconciler.render.painter import Painter, Style, clean, counted
 
+VERSION = 1
+
 
 def missed_text(backlogs: Sequence[Backlog], painter: Painter) -> str:
     """What is missing of each webhook, oldest first, and what could be asked."""
@@ -44,12 +46,13 @@ def recovered_text(recovered: Sequence[Recovered], painter: Painter) -> str:
 
 def missed_json(backlogs: Sequence[Backlog]) -> Json:
     """What is missing, for programs."""
-    return {"dry_run": True, "webhooks": [_backlog(backlog) for backlog in backlogs]}
+    return {"version": VERSION, "dry_run": True, "webhooks": [_backlog(backlog) for backlog in backlogs]}
 
 
 def recovered_json(recovered: Sequence[Recovered]) -> Json:
     """What became of it, for programs."""
     return {
+        "version": VERSION,
         "dry_run": False,
         "webhooks": [
             {

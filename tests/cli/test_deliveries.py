@@ -129,6 +129,7 @@ def test_a_delivery_goes_all_the_way(filled: Project) -> None:
     assert f"replayed as    {newer['id']}" in shown
     text = filled.run("deliveries", "list").out
     assert "github  push  github/repo/acme/api@acme-github" in text
+    assert [line.endswith("a replay") for line in text.splitlines()] == [True, False]
 
 
 # -- list and show -----------------------------------------------------------------------------------------------------
@@ -292,7 +293,7 @@ def test_following_as_json_is_a_document_a_line(filled: Project) -> None:
 
 @pytest.mark.processes
 def test_following_ends_with_a_signal(filled: Project) -> None:
-    """Until then it shows what comes."""
+    """Until then it shows what comes; nothing is in flight that would have to be finished."""
     process = filled.spawn("deliveries", "list", "--follow")
     assert process.stderr is not None
     assert process.stdout is not None
@@ -301,8 +302,9 @@ def test_following_ends_with_a_signal(filled: Project) -> None:
     put(filled, 1)
     assert "pending" in process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    _, told = process.communicate(timeout=20)
     assert process.returncode == 130
+    assert ("SIGINT: stopped" in told, "in flight" in told) == (True, False)
 
 
 # -- dead letters ------------------------------------------------------------------------------------------------------
@@ -321,13 +323,16 @@ def test_dead_letters_are_listed_and_retried(filled: Project) -> None:
     assert document["dead"][0]["delivery_id"] == f"{3:032x}"
 
     assert filled.run("deliveries", "retry", f"a{1:031x}").out.startswith("Due once more: 1 dead letter;")
-    assert filled.run("deliveries", "retry", f"{2:032x}", "--format", "json").document == {"retried": 1}
+    assert filled.run("deliveries", "retry", f"{2:032x}", "--format", "json").document == {"version": 1, "retried": 1}
     assert [each["outcome"] for each in listed(filled)] == ["dead", "pending", "pending"]
     assert filled.run("deliveries", "retry", "--all").code == 7
     assert filled.at_terminal("n\n", "deliveries", "retry", "--all").code == 1
     assert filled.run("deliveries", "retry", "--all", "--yes").code == 0
     assert {each["outcome"] for each in listed(filled)} == {"pending"}
-    assert filled.run("deliveries", "retry", "--all", "--yes", "--format", "json").document == {"retried": 0}
+    assert filled.run("deliveries", "retry", "--all", "--yes", "--format", "json").document == {
+        "version": 1,
+        "retried": 0,
+    }
 
 
 def test_what_to_retry_must_be_said(filled: Project) -> None:

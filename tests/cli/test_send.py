@@ -29,7 +29,7 @@ def test_status_and_latency_are_told(project: Project, ingress: str) -> None:
     """An origin takes the place of the ingress URL's own."""
     done = project.run("send", "github", "push", "--webhook", AUTO, "--url", ingress, "--format", "json")
     told = done.document
-    assert (told["status"], told["accepted"], told["error"]) == (200, True, None)
+    assert (told["version"], told["status"], told["accepted"], told["error"]) == (1, 200, True, None)
     assert told["url"].startswith(f"{ingress}/webhooks/github/")
     assert 0.0 <= told["seconds"] < 30.0
 

@@ -79,9 +79,9 @@ def test_programs_get_everything() -> None:
         "unsupported": "",
     }
 
-    assert missed_json([seen]) == {"dry_run": True, "webhooks": [{**common, "here": 1}]}
+    assert missed_json([seen]) == {"version": 1, "dry_run": True, "webhooks": [{**common, "here": 1}]}
     failed = Recovered(backlog=seen, here=1, failed=(Failure(missed=NAMELESS, reason="gone"),))
     nameless = {"id": "8", "provider_delivery_id": "", "event": "", "at": None, "reason": "gone"}
     told = {**common, "here": 1, "asked": 0, "injected": 0, "failed": [nameless]}
-    assert recovered_json([failed]) == {"dry_run": False, "webhooks": [told]}
+    assert recovered_json([failed]) == {"version": 1, "dry_run": False, "webhooks": [told]}
     assert missed_json([backlog(since=0.0, unsupported="no log")])["webhooks"][0]["since"] is None

@@ -31,7 +31,7 @@ FOLLOWED = 1000
 def run(flags: ListFlags, output: Output) -> ExitCode:
     """List them, as they are read; with `--follow`, go on until a signal comes."""
     if flags.follow:
-        return carry_out(lambda drain: _follow(flags, output, drain), output)
+        return carry_out(lambda drain: _follow(flags, output, drain), output, then="stopped")
     with deliveries_of(inputs_of(flags, output), output) as log:
         told = log.told(chosen(flags, log, output), flags.limit)
         if flags.format is Format.JSON:

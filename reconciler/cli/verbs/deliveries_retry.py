@@ -9,6 +9,7 @@ from reconciler.cli.flags_deliveries import RetryFlags
 from reconciler.cli.keeping import Approval, Approve, open_up, tell
 from reconciler.cli.output import Output
 from reconciler.core.errors import ConfigError, Problem
+from reconciler.render.deliveries import VERSION
 from reconciler.render.painter import counted
 from reconciler.wiring.deliveries import dead_of, log_of, revive
 from reconciler.wiring.keeping import Opened
@@ -26,7 +27,7 @@ def run(flags: RetryFlags, output: Output) -> ExitCode:
             return ExitCode.ERROR
         revived = await asyncio.to_thread(revive, opened, dead)
         text = f"Due once more: {counted(revived, 'dead letter')}; a running ingress hands them on."
-        tell(flags, output, text, {"retried": revived})
+        tell(flags, output, text, {"version": VERSION, "retried": revived})
         return ExitCode.DONE
 
     return open_up(flags, output, Approval(flags.yes or bool(flags.ids), output), work)

@@ -13,6 +13,7 @@ from reconciler.cli.keeping import tell
 from reconciler.cli.output import Output
 from reconciler.core.errors import ConfigError, Problem
 from reconciler.render.confidential import shortened
+from reconciler.render.deliveries import VERSION
 from reconciler.system import SystemClock, SystemEntropy
 from reconciler.verify.kinds import Unverified
 from reconciler.wiring.sending import Addressee, Draft, Sent, addressee_of, bare, fresh_id, send
@@ -45,6 +46,7 @@ async def _send(addressee: Addressee, event: str, body: bytes | None) -> Sent:
 
 def _document(flags: SendFlags, sent: Sent, url: str) -> dict[str, object]:
     return {
+        "version": VERSION,
         "provider": flags.provider,
         "event": flags.event,
         "url": url,
