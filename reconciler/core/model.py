@@ -348,11 +348,12 @@ class TypeTraits:
     `default_resource` stands where the credential alone says which resource is meant. `slot` tells that a resource has
     room for one webhook only, `quota` how many fit. `renew_before` is how many seconds before its end a lease is
     renewed; 0 where webhooks do not expire. `recovery` tells how missed deliveries are had. `resource_schema` and
-    `options_schema` are JSON Schemas.
+    `options_schema` are JSON Schemas. `title` says in words what a resource is, and how it is written.
     """
 
     name: str
     events: EventTraits
+    title: str = ""
     operations: frozenset[str] = frozenset()
     updatable: frozenset[str] = frozenset()
     options: Mapping[str, OptionTraits] = field(default_factory=dict)

@@ -49,8 +49,15 @@ class TypeRules:
         return suggestion(event, traits.names)
 
     def resource_problem(self, resource: str) -> tuple[str, str] | None:
-        """Message and hint for a resource that does not fit its schema; None for one that does."""
-        return None if self._fits(resource) else self._resource_judge.refusal(resource)
+        """Message and hint for a resource that does not fit its schema; None for one that does.
+
+        Where the schema's author says nothing of its form, the hint is what the type calls its resources.
+        """
+        problem = None if self._fits(resource) else self._resource_judge.refusal(resource)
+        if problem is None:
+            return None
+        message, hint = problem
+        return message, hint or (f"expected {self.traits.title}" if self.traits.title else "")
 
     def option_problems(self, options: Mapping[str, Json]) -> Iterator[OptionProblem]:
         """Everything that is wrong with the options; nothing to do where none are given and none are needed."""

@@ -49,6 +49,7 @@ def _type_traits(definition: Definition, name: str) -> TypeTraits:
         updatable |= {"secret"}  # an update tells it
     return TypeTraits(
         name=name,
+        title=kind.title,
         events=EventTraits(
             names=MappingProxyType(definition.events_of(name)),
             open=definition.events.open,

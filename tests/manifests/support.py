@@ -42,7 +42,13 @@ REPO = TypeTraits(
         "additionalProperties": False,
     },
 )
-ORG = TypeTraits(name="org", events=EVENTS, operations=ALL, resource_schema={"enum": ["acme", "ajax"]})
+ORG = TypeTraits(
+    name="org",
+    title="an organization, by its name",
+    events=EVENTS,
+    operations=ALL,
+    resource_schema={"enum": ["acme", "ajax"]},
+)
 BOT = TypeTraits(name="bot", events=EVENTS, operations=ALL, default_resource="self")
 PAPER = TypeTraits(name="plain", events=EventTraits(names={"sent": ""}))
 NEEDY = TypeTraits(name="list", events=EventTraits(names={}, open=True), operations=ALL, default_resource="all")

@@ -48,7 +48,11 @@ PAPER = "provider: paper, events: [sent]"
         ),
         (f"{FORGE}, resource: acme, events: [push]", "acme", "(owner/name)"),
         (f"{FORGE}, resources: [a/b, x], events: [push]", "x]", ".resources[1]: does not have the expected form"),
-        ("provider: forge, type: org, resource: canary, events: [push]", "canary", 'expected one of "acme", "ajax"'),
+        (
+            "provider: forge, type: org, resource: canary, events: [push]",
+            "canary",
+            'expected one of "acme", "ajax" (expected an organization, by its name)',
+        ),
         (f"{OK}, options: {{levle: high}}", "levle", ".options.levle: unknown option 'levle' (did you mean 'level'?)"),
         (f"{OK}, options: {{level: canary}}", "canary", '.options.level: expected one of "low", "high" (How loud.)'),
         (f"{OK}, options: {{port: '3'}}", "'3'", ".options.port: expected a whole number, found text"),
