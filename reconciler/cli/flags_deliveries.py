@@ -65,7 +65,7 @@ class ShowDeliveryFlags(FormatFlags):
 
     verb: ClassVar[str] = "deliveries show"
 
-    id: Annotated[str, typer.Argument(metavar="ID", help="Of the delivery, as listed.")]
+    id: Annotated[str, typer.Argument(metavar="ID", help="Of the delivery, as listed, or the beginning of it.")]
     body: Annotated[bool, typer.Option("--body", help="Show what was in it, too; secrets are taken out.")] = False
 
 
@@ -76,7 +76,8 @@ class ReplayFlags(ChoosingFlags):
     verb: ClassVar[str] = "deliveries replay"
 
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Of deliveries, as listed.", show_default=False)
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", help="Of deliveries, or their beginnings.", show_default=False),
     ] = None
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be handed on.")] = False
     yes: Yes = False
@@ -101,7 +102,9 @@ class RetryFlags(FormatFlags):
 
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID]...", help="Of dead letters, or of their deliveries.", show_default=False),
+        typer.Argument(
+            metavar="[ID]...", help="Of dead letters, or of their deliveries; or beginnings.", show_default=False
+        ),
     ] = None
     all: Annotated[bool, typer.Option("--all", help="Every dead letter of the scope.")] = False
     yes: Yes = False

@@ -151,7 +151,7 @@ class Backlog:
 class Filter:
     """Which deliveries: of one webhook or provider, with an event, since and until (UNIX seconds), dead ones only.
 
-    Empty fields let all pass. `after` is a delivery id: only later ones.
+    Empty fields let all pass. `after` is a delivery id: only later ones. `beginning` is that of their own id.
     """
 
     webhook_id: str = ""
@@ -161,6 +161,7 @@ class Filter:
     until: float | None = None
     dead: bool = False
     after: str = ""
+    beginning: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

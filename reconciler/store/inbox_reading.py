@@ -118,6 +118,9 @@ def _conditions(chosen: Filter) -> Iterator[ColumnElement[bool]]:
         yield _d.received_at >= chosen.since
     if chosen.until is not None:
         yield _d.received_at <= chosen.until
+    if chosen.beginning:  # the comparison narrows it by the index
+        yield _d.id >= chosen.beginning
+        yield func.substr(_d.id, 1, len(chosen.beginning)) == chosen.beginning
     if chosen.dead:
         dead = select(_p.delivery_id).where(_p.scope == _d.scope, _p.state == literal_column("'dead'"))
         yield _d.id.in_(dead)

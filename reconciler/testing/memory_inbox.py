@@ -227,5 +227,6 @@ def _passes(delivery: Delivery, handed: Sequence[Handed], chosen: Filter) -> boo
         and (chosen.since is None or delivery.received_at >= chosen.since)
         and (chosen.until is None or delivery.received_at <= chosen.until)
         and delivery.id > chosen.after
+        and delivery.id.startswith(chosen.beginning)
         and (not chosen.dead or any(each.state is DispatchState.DEAD for each in handed))
     )

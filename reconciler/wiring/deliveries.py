@@ -44,6 +44,9 @@ BATCH: Final = 100
 
 MASK: Final = "********"
 
+_NAMED: Final = 5
+"""How many of the ids that a name may mean are told."""
+
 _HARMLESS = frozenset(
     {"accept", "accept-encoding", "content-encoding", "content-length", "content-type", "date", "host", "user-agent"}
 )
@@ -99,14 +102,24 @@ class DeliveryLog:
         for delivery, handed in self._inbox.deliveries(self._project.scope, chosen, limit):
             yield self._told(delivery, handed)
 
-    def one(self, delivery_id: str, *, content: bool = False) -> Told:
-        """One delivery; with `content`, what was in it. Raises `ConfigError` where there is none."""
-        found = self._inbox.delivery(self._project.scope, delivery_id)
-        if found is None:
-            hint = "see `reconcile deliveries list`"
-            raise ConfigError((Problem("delivery_unmatched", f"there is no delivery {delivery_id}", hint=hint),))
+    def one(self, name: str, *, content: bool = False) -> Told:
+        """One delivery by its id, or the beginning of that; with `content`, what was in it.
+
+        Raises `ConfigError` where there is none, and where several ids begin so.
+        """
+        found = self._inbox.delivery(self._project.scope, name) or self._only(name)
         told = self._told(*found)
         return replace(told, content=self._content(found[0])) if content else told
+
+    def _only(self, beginning: str) -> tuple[Delivery, Sequence[Handed]]:
+        chosen = Filter(beginning=beginning)
+        found = list(self._inbox.deliveries(self._project.scope, chosen, _NAMED + 1)) if beginning else []
+        if not found:
+            hint = "see `reconcile deliveries list`"
+            raise ConfigError((Problem("delivery_unmatched", f"there is no delivery {beginning}", hint=hint),))
+        if len(found) > 1:
+            raise ConfigError((ambiguous("delivery", beginning, [delivery.id for delivery, _ in found]),))
+        return found[0]
 
     def replays(self, deliveries: Sequence[Told]) -> tuple[list[Replay], list[Unreadable]]:
         """What replaying these comes to, oldest first, and those that cannot be.
@@ -211,21 +224,33 @@ def replay_all(opened: Opened, replays: Sequence[Replay]) -> int:
 
 
 def dead_of(log: DeliveryLog, named: Sequence[str]) -> list[str]:
-    """The ids of dead dispatches: all, or those that are named by their own id or their delivery's.
+    """The ids of dead dispatches: all, or those that are named by their own id or their delivery's, or its beginning.
 
-    Raises `ConfigError` for a name that means none.
+    Raises `ConfigError` for a name that means none, and for a beginning that several have.
     """
     found = [each for told in log.told(Filter(dead=True)) for each in told.handed if each.state is DispatchState.DEAD]
     if not named:
         return [each.dispatch.id for each in found]
-    problems = [
-        Problem("dead_unmatched", f"there is no dead letter {name}", hint="see `reconcile deliveries dead`")
-        for name in named
-        if not any(name in (each.dispatch.id, each.dispatch.delivery_id) for each in found)
-    ]
+    known = dict.fromkeys(name for each in found for name in (each.dispatch.delivery_id, each.dispatch.id))
+    meant: set[str] = set()
+    problems = []
+    for name in named:
+        fitting = [name] if name in known else [each for each in known if name and each.startswith(name)]
+        meant.update(fitting)
+        if not fitting:
+            hint = "see `reconcile deliveries dead`"
+            problems.append(Problem("dead_unmatched", f"there is no dead letter {name}", hint=hint))
+        elif len(fitting) > 1:
+            problems.append(ambiguous("dead", name, fitting))
     if problems:
         raise ConfigError(tuple(problems))
-    return [each.dispatch.id for each in found if {each.dispatch.id, each.dispatch.delivery_id} & set(named)]
+    return [each.dispatch.id for each in found if {each.dispatch.id, each.dispatch.delivery_id} & meant]
+
+
+def ambiguous(kind: str, beginning: str, found: Sequence[str]) -> Problem:
+    """What is wrong with a name that several ids begin with; the first of them are told."""
+    hint = f"say more of it: {', '.join(found[:_NAMED])}{', ...' if len(found) > _NAMED else ''}"
+    return Problem(f"{kind}_ambiguous", f"several ids begin with {beginning}", hint=hint)
 
 
 def revive(opened: Opened, dispatch_ids: Sequence[str]) -> int:

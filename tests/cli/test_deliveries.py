@@ -203,6 +203,28 @@ def test_nothing_of_what_was_in_it_is_shown_unasked(filled: Project) -> None:
     ]
 
 
+def test_a_delivery_may_be_named_by_the_beginning_of_its_id(filled: Project) -> None:
+    """Where one id begins so; where several do, they are named, and a whole id is never several."""
+    first, second = put(filled, 1), put(filled, 2)
+    assert filled.run("deliveries", "show", second[:-1] + "2").code == 0
+    assert filled.run("deliveries", "replay", second[:-1] + "2", "--dry-run").code == 0
+    several = filled.run("deliveries", "show", first[:-1])
+    assert (several.code, f"say more of it: {second}, {first}" in several.err) == (7, True)
+    longer = put(filled, 3, id=f"{first}00")
+    assert filled.run("deliveries", "show", longer[:-1]).out.startswith(f"delivery       {longer}")
+    assert filled.run("deliveries", "show", first).out.startswith(f"delivery       {first}\n")
+    assert filled.run("deliveries", "show", "").code == 7
+
+
+def test_many_that_a_beginning_may_mean_are_not_all_told(filled: Project) -> None:
+    """Five, and that there are more."""
+    for number in range(1, 8):
+        put(filled, number)
+    told = filled.run("deliveries", "show", "0").err
+    assert told.count(f"{0:024x}") == 5
+    assert ", ..." in told
+
+
 def test_a_delivery_that_is_not_there(filled: Project) -> None:
     """Exit 7, with the next step."""
     done = filled.run("deliveries", "show", "f" * 32)
@@ -344,6 +366,20 @@ def test_what_to_retry_must_be_said(filled: Project) -> None:
     refused = filled.run("deliveries", "retry", f"a{1:031x}", "nobody")
     assert (refused.code, "there is no dead letter nobody" in refused.err) == (7, True)
     assert listed(filled)[0]["outcome"] == "dead"
+
+
+def test_a_dead_letter_may_be_named_by_the_beginning_of_an_id(filled: Project) -> None:
+    """Its own or its delivery's, where one begins so; where several do, they are named, and nothing is done."""
+    for number in (1, 2):
+        put(filled, number)
+        end(filled, number)
+    several = filled.run("deliveries", "retry", "a0")
+    assert (several.code, f"say more of it: a{2:031x}, a{1:031x}" in several.err) == (7, True)
+    assert filled.run("deliveries", "retry", "").code == 7
+    put(filled, 3, id="b" * 32)
+    end(filled, 3)
+    assert filled.run("deliveries", "retry", "bb", "--format", "json").document == {"version": 1, "retried": 1}
+    assert sorted(each["outcome"] for each in listed(filled)) == ["dead", "dead", "pending"]
 
 
 # -- replay ------------------------------------------------------------------------------------------------------------

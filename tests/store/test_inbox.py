@@ -518,6 +518,13 @@ def test_deliveries_are_chosen(inbox: Inbox) -> None:
     assert listed(inbox, since=2.0, until=2.0) == [2]
     assert listed(inbox, dead=True) == [1]
     assert listed(inbox, dead=True, since=2.0) == []
+    assert [listed(inbox, beginning=name) for name in ("d", delivery(2).id, "e", "elivery", "%")] == [
+        [3, 2, 1],
+        [2],
+        [],
+        [],
+        [],
+    ]
 
 
 def test_a_delivery_is_one_scopes(inbox: Inbox) -> None:
