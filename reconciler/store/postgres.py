@@ -5,6 +5,7 @@ PostgreSQL documents: "Connection Strings", "SET TRANSACTION", "Advisory Lock Fu
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections.abc import Mapping
@@ -45,6 +46,10 @@ _BUSY_SECONDS = 5.0
 _PREPARING_SECONDS = 60.0
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '60s'"
 _POOL = 5
+
+# What the driver says of a connection beside an exception is in the exception, which is told in our words; without a
+# handler Python would print it on stderr as it is. An application's own handlers get it all the same.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
