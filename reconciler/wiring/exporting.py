@@ -21,7 +21,7 @@ from reconciler.wiring.session import Session
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is to be exported, as far as it was said; `schema` is where the manifest's schema is, seen from it, if any."""
+    """What is to be exported, as far as it was said; `schema` is where its schema is, seen from it, if any."""
 
     provider: str
     credentials: str = ""

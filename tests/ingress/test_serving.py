@@ -97,7 +97,12 @@ async def test_a_request_that_is_not_finished_is_hung_up_on() -> None:
         await stopping.say(request())
         assert await stopping.status() == 200
         await stopping.say(b"POST")
-        await until(lambda: len(watch) == 3 and all(each.waiting_since is not None for each in watch._connections))
+        await until(
+            lambda: (
+                len(watch) == 3
+                and all(each.waiting_since and each.patience == HEADER_SECONDS for each in watch._connections)
+            )
+        )
         watch.look(loop.time() + HEADER_SECONDS - 5)
         assert len(watch) == 3
         watch.look(loop.time() + HEADER_SECONDS + 5)
