@@ -91,7 +91,7 @@ async def test_a_port_that_is_taken_is_told(clock: Clock) -> None:
     """The message names the port."""
     async with served(create_sandbox(config(clock))) as origin:
         port = int(origin.rpartition(":")[2])
-        with pytest.raises(ReconcilerError, match=rf"127.0.0.1:{port}: .* \(--port 0 takes a free one\)") as told:
+        with pytest.raises(ReconcilerError, match=rf"127.0.0.1:{port}: [^(]* \(--port 0 takes a free one\)") as told:
             async with served(create_sandbox(config(clock)), port=port):
                 pass
     assert not isinstance(told.value, ConfigError)
