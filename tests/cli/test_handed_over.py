@@ -15,6 +15,8 @@ from reconciler.wiring.session import key_source
 from tests.cli.ingress_support import ingress_of
 from tests.cli.support import Project, project_file, serving
 
+pytestmark = pytest.mark.journeys
+
 TASKS = "graph: tasks\ntriggers:\n  - {provider: asana, resource: 1331/51648, events: [task.added]}\n"
 
 

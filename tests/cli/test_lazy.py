@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.support import process_environment
 
+pytestmark = pytest.mark.processes
+
 CODE = """
 import io, sys
 sys.modules["starlette"] = None

@@ -17,6 +17,8 @@ from reconciler.cli.flags import CommonFlags
 from reconciler.cli.usage import usage_text
 from tests.cli.support import process_environment
 
+pytestmark = pytest.mark.processes
+
 HEAVY = ("pydantic", "sqlalchemy", "httpcore2", "jsonschema", "alembic", "cryptography", "apscheduler", "yaml")
 HEAVY += ("httpx2", "starlette", "uvicorn", "httptools", "rich")
 
@@ -143,7 +145,6 @@ def test_flags_reach_verbs_of_verbs() -> None:
     assert (flags.verb, flags.verbose, flags.log_format) == ("sandbox fire", 1, "json")
 
 
-@pytest.mark.processes
 @pytest.mark.parametrize("verb", [[], *every_verb()], ids=" ".join)
 def test_a_verb_is_parsed_without_the_others(verb: list[str]) -> None:
     """Only the verbs that are spoken of are prepared, and yet every flag, value and mistake counts as ever."""

@@ -6,6 +6,8 @@ import pytest
 
 from tests.cli.support import Project
 
+pytestmark = pytest.mark.journeys
+
 ADDRESS = "github/repo/acme/api@acme-github"
 
 

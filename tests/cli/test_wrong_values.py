@@ -12,6 +12,8 @@ import typer
 from reconciler.cli.app import build
 from tests.cli.support import Project
 
+pytestmark = pytest.mark.journeys
+
 WEBHOOK = "github/repo/acme/api@acme-github"
 
 OPEN = {

@@ -43,6 +43,8 @@ from tests.store.samples import (
 from tests.store.test_migrations import _FAILING, _MIGRATION, _NEXT, _next_schema
 from tests.support.postgres import PASSWORD, Postgres
 
+pytestmark = pytest.mark.processes
+
 _SECRET = Secret("f" * 64)
 _COPYING = ', recreate="always"'
 """How a migration makes SQLite copy a table; elsewhere it is changed in place."""

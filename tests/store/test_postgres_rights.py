@@ -20,6 +20,8 @@ from tests.store.inbox_samples import LATER, arrival, claimed, delivery, dispatc
 from tests.store.samples import BASE_URL, KEY, SCOPE, lease, recorded, source
 from tests.support.postgres import Postgres
 
+pytestmark = pytest.mark.processes
+
 _ROLE = "ingress"
 _SECRET = Secret("f" * 64)
 _GRANT = re.compile(r"GRANT (?P<rights>[A-Z, ]+) ON (?P<what>(?:SEQUENCE )?)(?P<names>[a-z_, ]+) TO ingress;")

@@ -88,6 +88,7 @@ def test_everything_is_sealed_with_a_new_key(tmp_path: Path) -> None:
     _check(path, KeySource(), sign)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("step", range(1, 8))
 def test_a_process_killed_after_any_step_loses_nothing(tmp_path: Path, step: int) -> None:
     """Killed after each step in turn: all can be read, written and sealed; the next run finishes with the same key."""

@@ -58,13 +58,11 @@ async def test_the_log_holds_requests_without_their_secrets(client: httpx.AsyncC
 
 
 @pytest.mark.parametrize(("provider", "event"), [("github", "push"), ("gitea", "push"), ("generic", "plain")])
-async def test_no_two_deliveries_are_alike(
-    client: httpx.AsyncClient, sandbox: Sandbox, provider: str, event: str
-) -> None:
+async def test_no_two_deliveries_are_alike(api: httpx.AsyncClient, sandbox: Sandbox, provider: str, event: str) -> None:
     """These vendors sign no time: an ingress would take the second for a repetition. What they say is the same."""
     wish = {"config": {"url": "https://a.dev", "content_type": "json", "secret": "s"}, "events": ["push"]}
     for root in ("/github", "/gitea/api/v1"):
-        await client.post(f"{root}/repos/acme/api/hooks", json={**wish, "type": "gitea", "active": True}, headers=AUTH)
+        await api.post(f"{root}/repos/acme/api/hooks", json={**wish, "type": "gitea", "active": True}, headers=AUTH)
     order = FireOrder(provider=provider, event=event, url="https://a.dev" if provider == "generic" else "")
 
     first, second = (sandbox.made(order)[0].body for _ in range(2))
