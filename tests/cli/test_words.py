@@ -18,6 +18,8 @@ from reconciler.cli.asking import Question, answer
 from reconciler.cli.output import Output, Streams
 from tests.cli.support import Project, Terminal
 
+pytestmark = pytest.mark.journeys
+
 MANUAL = "graph: intake\ntriggers:\n  - {provider: generic, type: plain, events: [plain], name: form}\n"
 
 

@@ -16,6 +16,8 @@ from reconciler.providers.catalogue import known_definitions
 from scripts.generate_docs import FOLDER, PAGES, rendered
 from tests.docs.pages import DOCS, ROOT, headings, table
 
+pytestmark = pytest.mark.stories
+
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_generated_page_is_the_one_of_the_code(name: str) -> None:

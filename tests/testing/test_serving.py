@@ -15,6 +15,8 @@ from reconciler.testing.sandbox import SandboxConfig, create_sandbox
 from reconciler.testing.serving import serve_sandbox, served
 from tests.support.sandboxes import Clock, Receiver, counting_bytes
 
+pytestmark = pytest.mark.processes
+
 HOOKS = "/github/repos/acme/api/hooks"
 AUTH = {"Authorization": "Bearer t0ken"}
 
