@@ -189,6 +189,13 @@ def test_anything_else_is_told_so(text: str) -> None:
         parse_allowance(text)
 
 
+@pytest.mark.parametrize("text", ["101%", "200%", "100.5%"])
+def test_a_share_is_of_all_there_is(text: str) -> None:
+    """More than all is a slip."""
+    with pytest.raises(ValueError, match="at most 100%"):
+        parse_allowance(text)
+
+
 def test_an_allowance_of_nothing_covers_nothing() -> None:
     """Neither number nor share."""
     assert not Allowance().covers(1, 10)
