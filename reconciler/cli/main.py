@@ -32,6 +32,8 @@ def main() -> None:
         code = ExitCode.ERROR  # whoever read stdout has gone, or it has no room for the help
     if not finish(streams.stdout):
         code = code or ExitCode.ERROR
+    if sys.stderr:
+        finish(sys.stderr)  # what of it nobody takes is lost; Python would make an exit code of its own of that
     garbage.no_more()
     sys.exit(int(code))
 

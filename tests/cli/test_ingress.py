@@ -57,15 +57,15 @@ async def test_deliveries_are_stored_and_others_refused(tmp_path: Path) -> None:
 async def test_hostile_senders_meet_limits(tmp_path: Path) -> None:
     """Over-long, cut-off and contradictory requests, over real sockets; a genuine one is served meanwhile."""
     root = project(tmp_path / "project")
-    chunk = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
+    chunk = b"400000\r\n" + b"x" * 4_194_304 + b"\r\n"
     head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\n".encode()
     with running(root) as ingress:
         port = ingress.port
         slow = [await asyncio.open_connection("127.0.0.1", port) for _ in range(64)]
         for _, writer in slow:
             writer.write(head + b"Content-Length: 1000\r\n\r\n{")
-        assert await sent(port, head + b"Content-Length: 2000000\r\n\r\n") == 413
-        assert await sent(port, head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 17) == 413
+        assert await sent(port, head + b"Content-Length: 30000000\r\n\r\n") == 413
+        assert await sent(port, head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 7) == 413
         assert await sent(port, head + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}") == 400
         assert await sent(port, head + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}") == 400
         assert await sent(port, head + b"X: 1\r\n" * 200 + b"\r\n") == 431
