@@ -297,8 +297,11 @@ class Store(Protocol):
         """The project that the scope is bound to; empty while it is bound to none."""
         ...
 
-    def bind(self, scope: str, binding: str) -> None:
-        """Bind the scope to a project at its first write; raises `ScopeBoundError` when it is bound to another."""
+    def bind(self, scope: str, binding: str, base_url: str = "") -> None:
+        """Bind the scope to a project at its first write; raises `ScopeBoundError` when it is bound to another.
+
+        From then on `base_url`, if given, is one of its base URLs: no provider is told of one that is not.
+        """
         ...
 
     def acquire(self, scope: str, holder: str, now: float, seconds: float) -> Lease | None:

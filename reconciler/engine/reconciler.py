@@ -218,7 +218,8 @@ class Reconciler:
 
     async def _bind(self) -> None:
         self._ports.probe(Point.BIND, Side.BEFORE)
-        await asyncio.to_thread(self._ports.store.bind, self._scope.name, self._scope.binding)
+        scope = self._scope
+        await asyncio.to_thread(self._ports.store.bind, scope.name, scope.binding, scope.base_url)
         self._ports.probe(Point.BIND, Side.AFTER)
 
     async def _known(self) -> Known:

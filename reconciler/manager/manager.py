@@ -332,7 +332,7 @@ class WebhookManager:
         store = await self._records.store()
         reconciler = self._reconciler(store, credentials)
         async with reconciler.holding() as holding:
-            await asyncio.to_thread(store.bind, self._settings.scope, BINDING)
+            await asyncio.to_thread(store.bind, self._settings.scope, BINDING, self._settings.base_url)
             yield _Writing(reconciler=reconciler, holding=holding, unit=reconciler.unit(holding, {}))
 
     def _reconciler(self, store: Store, credentials: Credentials | None) -> Reconciler:

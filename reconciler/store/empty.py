@@ -128,7 +128,7 @@ class EmptyStore:
     def binding(self, scope: str) -> str:
         return ""
 
-    def bind(self, scope: str, binding: str) -> None:
+    def bind(self, scope: str, binding: str, base_url: str = "") -> None:
         self._refuse()
 
     def acquire(self, scope: str, holder: str, now: float, seconds: float) -> Lease | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -112,7 +112,7 @@ def put(connection: Connection, scope: str, records: Sequence[Recorded]) -> None
     rows = [row for record in latest.values() for row in _relation_rows(record)]
     if rows:
         connection.execute(insert(relations), rows)
-    _remember_urls(connection, scope, latest.values())
+    remember_urls(connection, scope, {base_of(record) for record in latest.values()} - {""})
 
 
 def drop(connection: Connection, scope: str, webhook_id: str) -> None:
@@ -270,8 +270,8 @@ def _check_slots(connection: Connection, latest: dict[str, Recorded]) -> None:
                 raise SlotTakenError(f"the slot {slot} belongs to webhook {webhook_id} of the scope `{scope}`")
 
 
-def _remember_urls(connection: Connection, scope: str, records: Iterable[Recorded]) -> None:
-    bases = {base_of(record) for record in records} - {""}
+def remember_urls(connection: Connection, scope: str, bases: Set[str]) -> None:
+    """Add to the base URLs of `scope` those that are new."""
     new = bases - urls_of(connection, scope) if bases else set()
     if new:
         connection.execute(insert(base_urls), [{"scope": scope, "url": url} for url in sorted(new)])

@@ -169,11 +169,18 @@ class SqlStore:
     def binding(self, scope: str) -> str:
         return self._database.read(lambda connection: leases.binding(connection, scope))
 
-    def bind(self, scope: str, binding: str) -> None:
+    def bind(self, scope: str, binding: str, base_url: str = "") -> None:
         bound = self.binding(scope)
         leases.check_bound(scope, binding, bound)
-        if not bound:
-            self._database.write(lambda connection: leases.bind(connection, scope, binding))
+        new = {base_url} - {""} - self.base_urls(scope)
+        if bound and not new:
+            return
+
+        def work(connection: Connection) -> None:
+            leases.bind(connection, scope, binding)
+            records.remember_urls(connection, scope, new)
+
+        self._database.write(work)
 
     def acquire(self, scope: str, holder: str, now: float, seconds: float) -> Lease | None:
         wanted = Lease(scope=scope, holder=holder, fence=0, expires_at=now + seconds)

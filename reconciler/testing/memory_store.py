@@ -152,12 +152,13 @@ class MemoryStore:
         with self._lock:
             return self._peek(scope).binding
 
-    def bind(self, scope: str, binding: str) -> None:
+    def bind(self, scope: str, binding: str, base_url: str = "") -> None:
         with self._lock:
             found = self._scopes.setdefault(scope, _Scope())
             if found.binding not in ("", binding):
                 raise ScopeBoundError(scope, found.binding, binding)
             found.binding = binding
+            found.base_urls |= {base_url} - {""}
 
     def acquire(self, scope: str, holder: str, now: float, seconds: float) -> Lease | None:
         with self._lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from tests.support.builders import graph, trigger
 from tests.support.catalogue import CATALOGUE
 from tests.support.crashing import Moment, living
 from tests.support.moody import Mood, MoodyProvider, doubled, with_moods
+from tests.support.one_thread import OneThreadLoop
 from tests.support.world import World
 
 SHAPES = ["acme", "once", "handed", "keyed", "slotted", "fixed", "tagged", "leased"]
@@ -47,11 +49,12 @@ class Machine(RuleBasedStateMachine):
         self.wanted: dict[tuple[str, str], list[Trigger]] = {}
         self.foreign: dict[str, Held] = {}
         self.lost: set[str] = set()
-        self.moves = 0
+        self.moves = self.copies = 0
 
-    @initialize(shape=st.sampled_from(SHAPES), seed=st.integers(0, 99))
-    def begin(self, shape: str, seed: int) -> None:
-        """One shape of provider for the whole run."""
+    @initialize(shape=st.sampled_from(SHAPES), seed=st.integers(0, 99), rounds=st.lists(st.integers(0, 3), max_size=9))
+    def begin(self, shape: str, seed: int, rounds: Sequence[int]) -> None:
+        """One shape of provider for the whole run, and one way in which its tasks interleave."""
+        self.runner = asyncio.Runner(loop_factory=partial(OneThreadLoop, rounds))
         provider = MoodyProvider(
             CATALOGUE[shape], time=self.world.clock.now, turns=seed, handshake=self.world.hand_over
         )
@@ -155,7 +158,8 @@ class Machine(RuleBasedStateMachine):
         elif deed == "edit":
             self.provider.edit(remote_id, events=frozenset({"pull_request"}))
         elif self.shape not in {"slotted", "tagged"}:
-            self.provider.meddle(remote_id, doubled(held, f"d{len(self.provider.calls)}"))
+            self.copies += 1
+            self.provider.meddle(remote_id, doubled(held, f"d{self.copies}"))
 
     @precondition(lambda self: bool(self.world.records()) and not (self.shape == "slotted" and self.moves))
     @rule()

@@ -269,6 +269,17 @@ def test_a_scope_is_bound_by_its_first_project(store: Store) -> None:
         assert part in str(refusal.value)
 
 
+def test_where_webhooks_will_arrive_is_known_from_the_binding_on(store: Store) -> None:
+    """A provider may have a URL before any record has it: the base URLs only grow, and each scope has its own."""
+    store.bind(SCOPE, "project", BASE_URL)
+    store.bind(SCOPE, "project", "https://new.example.com")
+    store.bind(SCOPE, "project", "https://new.example.com")
+    store.bind("other", "another", "https://other.example.com")
+
+    assert store.base_urls(SCOPE) == {BASE_URL, "https://new.example.com"}
+    assert store.base_urls("other") == {"https://other.example.com"}
+
+
 def test_a_scope_can_be_bound_after_its_lease_was_taken(store: Store) -> None:
     """Leases and binding do not depend on each other's order."""
     lease(store)

@@ -98,6 +98,11 @@ def _changing(shape: str) -> dict[str, Scenario]:
         "routing": Scenario((wants(one),), wants(one, trigger(provider=shape, subscriber=graph("notify")))),
         "replace": Scenario((wants(noted),), wants(one)),
         "move": Scenario((wants(one), _moved), wants(one)),
+        "move on with what was interrupted": Scenario(
+            (_died(wants(one), Point.CREATE), _moved, _died(wants(one), Point.UPDATE), _moved_on),
+            wants(one),
+            ("acme", "keyed", "leased", "ending"),
+        ),
         "move on": Scenario((wants(one), _moved, _died(wants(one), Point.UPDATE), _moved_on), wants(one), UPDATABLE),
         "other credentials": Scenario((_one_account, wants(one)), wants(elsewhere)),
         "renew": Scenario((wants(one), _a_month_later), wants(one), ("leased", "ending")),
