@@ -49,7 +49,8 @@ class Machine(RuleBasedStateMachine):
         self.wanted: dict[tuple[str, str], list[Trigger]] = {}
         self.foreign: dict[str, Held] = {}
         self.lost: set[str] = set()
-        self.moves = self.copies = 0
+        self.copies: set[str] = set()
+        self.moves = 0
 
     @initialize(shape=st.sampled_from(SHAPES), seed=st.integers(0, 99), rounds=st.lists(st.integers(0, 3), max_size=9))
     def begin(self, shape: str, seed: int, rounds: Sequence[int]) -> None:
@@ -97,9 +98,9 @@ class Machine(RuleBasedStateMachine):
     def run_pass(self, moods: Sequence[Mood], lag: float, refresh: bool, prune: bool) -> None:
         """A pass in bad weather."""
         self._weather(moods, lag)
-        # Without a refresh a replacement removes what is recorded, and does not look for its twins.
-        twins = len({webhook_id(held) for held in self.ours()}) < len(self.ours())
-        self._run(lambda _number, _point, _side: False, refresh=refresh or twins, prune=prune)
+        # Without a refresh a replacement removes what is recorded, and does not look for copies that somebody made.
+        copied = any(held.observed.remote_id in self.copies for held in self.ours())
+        self._run(lambda _number, _point, _side: False, refresh=refresh or copied, prune=prune)
 
     @rule(moods=moods, lag=st.sampled_from([0.0, LAG]), number=st.integers(1, 30))
     def run_killed(self, moods: Sequence[Mood], lag: float, number: int) -> None:
@@ -158,8 +159,9 @@ class Machine(RuleBasedStateMachine):
         elif deed == "edit":
             self.provider.edit(remote_id, events=frozenset({"pull_request"}))
         elif self.shape not in {"slotted", "tagged"}:
-            self.copies += 1
-            self.provider.meddle(remote_id, doubled(held, f"d{self.copies}"))
+            copy = doubled(held, f"d{len(self.copies) + 1}")
+            self.copies.add(copy.observed.remote_id)
+            self.provider.meddle(remote_id, copy)
 
     @precondition(lambda self: bool(self.world.records()) and not (self.shape == "slotted" and self.moves))
     @rule()
@@ -267,4 +269,4 @@ class MachineAtLength(Machine):
 TestMachine = Machine.TestCase
 TestMachine.settings = settings(max_examples=40, stateful_step_count=30)
 TestMachineAtLength = pytest.mark.crash(pytest.mark.timeout(1800)(MachineAtLength.TestCase))
-TestMachineAtLength.settings = settings(max_examples=1500, stateful_step_count=50, derandomize=False, print_blob=True)
+TestMachineAtLength.settings = settings(max_examples=4000, stateful_step_count=50, derandomize=False, print_blob=True)
