@@ -12,9 +12,9 @@ from reconciler.core.errors import ErrorKind, RetryableError, TerminalError
 from reconciler.core.model import Json, Observed, ProviderTraits, Secret, SecretOrigin
 from reconciler.core.ports import Answer, Budget, Credentials, Missed, Registration, ResponseCache, Target
 from reconciler.providers.answers import Context, document_of, rows_of, search, text_of
+from reconciler.providers.api_definition import ApiDefinition
 from reconciler.providers.blocks.calls import Lookup, Step
 from reconciler.providers.blocks.resources import Identity
-from reconciler.providers.definition import Definition
 from reconciler.providers.encoding import CONTENT_TYPES, encode_body, encode_events
 from reconciler.providers.exchange import Exchange
 from reconciler.providers.leases import lease_end, told_end
@@ -61,7 +61,7 @@ class HttpProvider:
 
     def __init__(
         self,
-        definition: Definition,
+        definition: ApiDefinition,
         transport: Transport,
         now: Callable[[], float] | None = None,
         responses: ResponseCache | None = None,

@@ -12,9 +12,9 @@ from reconciler.core.errors import ErrorKind, TerminalError
 from reconciler.core.model import Json
 from reconciler.core.ports import Missed, Target
 from reconciler.providers.answers import Context, document_of, identifier, rows_of, search, text_of, truth_of
+from reconciler.providers.api_definition import ApiDefinition
 from reconciler.providers.blocks.calls import Step
 from reconciler.providers.blocks.recovery import Injection, Recover
-from reconciler.providers.definition import Definition
 from reconciler.providers.exchange import Exchange
 from reconciler.providers.operation import Operation
 from reconciler.providers.paging import Pages
@@ -41,7 +41,7 @@ class Recoveries:
     """The log of one provider. `prepare` and `call` are how the provider makes calls."""
 
     def __init__(
-        self, definition: Definition, exchange: Exchange, prepare: Prepare, call: Callable[[Operation], Call]
+        self, definition: ApiDefinition, exchange: Exchange, prepare: Prepare, call: Callable[[Operation], Call]
     ) -> None:
         self._definition = definition
         self._exchange = exchange
@@ -120,8 +120,7 @@ class Recoveries:
 
     def _registered(self, event: str) -> str:
         """The name in the registration API of an event that is delivered under another."""
-        rule = self._definition.delivery.event
-        return rule.names.get(event, event) if rule.source_of in {"header", "body"} else event
+        return self._definition.event_names.get(event, event)
 
 
 def moment_of(value: Json, path: str, context: Context) -> float | None:

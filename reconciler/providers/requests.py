@@ -9,8 +9,8 @@ from typing import Final
 from reconciler.core.errors import ErrorKind, TerminalError
 from reconciler.core.model import Json
 from reconciler.core.ports import Credentials
+from reconciler.providers.api_definition import ApiDefinition
 from reconciler.providers.blocks.calls import BearerAuth, HeaderAuth, PathAuth
-from reconciler.providers.definition import Definition
 from reconciler.providers.paging import with_query
 from reconciler.providers.rendering import quote_segment, render_path
 from reconciler.providers.transport import Call
@@ -21,7 +21,7 @@ _API_URL: Final = re.compile(r"https?://[^/?#@\s]+(/[^?#\s]*)?")
 class Requests:
     """Requests as one definition describes them. Raises `TerminalError` for credentials that do not fit."""
 
-    def __init__(self, definition: Definition) -> None:
+    def __init__(self, definition: ApiDefinition) -> None:
         self._definition = definition
         self._api, self._auth = definition.api, definition.auth
         self._constant = {"Accept": "application/json", **(definition.api.headers if definition.api else {})}

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from reconciler.core.model import Json, Observed
 from reconciler.providers.answers import Context, identifier, search, text_of, truth_of
-from reconciler.providers.blocks.deliveries import SecretShown
+from reconciler.providers.api_definition import ApiDefinition
 from reconciler.providers.blocks.resources import Identity, Option
-from reconciler.providers.definition import Definition
+from reconciler.providers.blocks.secrets import SecretShown
 from reconciler.providers.encoding import decode_events
 from reconciler.providers.leases import told_end
 
@@ -21,7 +21,7 @@ SLOT: Final = "slot"
 class Rows:
     """How the rows of one type's list are read."""
 
-    def __init__(self, definition: Definition, identity: Identity, type_name: str) -> None:
+    def __init__(self, definition: ApiDefinition, identity: Identity, type_name: str) -> None:
         self._identity = identity
         self._lifecycle = definition.lifecycle
         self._lease = definition.lease_of(type_name)

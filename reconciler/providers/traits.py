@@ -14,12 +14,12 @@ from reconciler.core.model import (
     SecretOrigin,
     TypeTraits,
 )
+from reconciler.providers.api_definition import ApiDefinition
 from reconciler.providers.blocks.recovery import Recover
 from reconciler.providers.blocks.resources import Option
-from reconciler.providers.definition import Definition
 
 
-def provider_traits(definition: Definition) -> ProviderTraits:
+def provider_traits(definition: ApiDefinition) -> ProviderTraits:
     """The provider as core sees it."""
     return ProviderTraits(
         name=definition.name,
@@ -31,7 +31,7 @@ def provider_traits(definition: Definition) -> ProviderTraits:
     )
 
 
-def _option_traits(name: str, option: Option, definition: Definition) -> OptionTraits:
+def _option_traits(name: str, option: Option, definition: ApiDefinition) -> OptionTraits:
     return OptionTraits(
         identity=option.identity,
         default=option.default,
@@ -41,7 +41,7 @@ def _option_traits(name: str, option: Option, definition: Definition) -> OptionT
     )
 
 
-def _type_traits(definition: Definition, name: str) -> TypeTraits:
+def _type_traits(definition: ApiDefinition, name: str) -> TypeTraits:
     kind = definition.types[name]
     options = definition.options_of(name)
     url, updatable = definition.limits.url, frozenset(definition.fields.updatable)

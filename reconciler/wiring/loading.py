@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from reconciler.core.model import Desired, Secret
 from reconciler.manifests.known import Known
 from reconciler.manifests.load import load_triggers
 from reconciler.manifests.project import DEFAULT_FILE, Project, load_project, read_project
-from reconciler.providers.catalogue import Definitions, known_definitions
+from reconciler.providers.definition_files import ApiDefinitions, api_definitions
 from reconciler.settings.environment import read_settings
 from reconciler.wiring.inputs import Inputs
 from reconciler.wiring.versions import digest_of_definitions
@@ -29,7 +29,7 @@ class Loaded:
     """
 
     project: Project
-    definitions: Definitions
+    definitions: ApiDefinitions
     desired: tuple[Desired, ...]
     secrets: Mapping[str, Secret] = field(repr=False)
     references: Mapping[str, Secret] = field(repr=False, default_factory=dict)
@@ -51,12 +51,12 @@ def load(inputs: Inputs, remembering: Remembering = lambda _project, _digest: nu
     if project is None:
         raise ConfigError(reading.problems)
     definitions_digest = digest_of_definitions(project.providers)
-    definitions = known_definitions(project.providers)
+    definitions = _definitions(project.providers)
     if definitions.problems:
         project = replace(project, doubts=project.doubts.also([("providers",)]))
     names = _SecretNames()
     with remembering(project, definitions_digest) as known:
-        judge = _Judge(definitions)
+        judge = _Judge(project.providers)
         loaded = load_triggers(project, definitions.traits, names, definitions.api_home, known, judge)
     folded = fold(loaded.triggers, definitions.traits)
     problems = (*definitions.check(), *reading.problems, *loaded.problems, *folded.problems)
@@ -79,7 +79,7 @@ def load_recorded(inputs: Inputs) -> Loaded:
     Raises `ConfigError` with every problem of the project file, the environment and the provider definitions.
     """
     project = load_project_of(inputs)
-    definitions = known_definitions(project.providers)
+    definitions = _definitions(project.providers)
     if problems := definitions.check():
         raise ConfigError(problems)
     return Loaded(project=project, definitions=definitions, desired=(), secrets={})
@@ -94,16 +94,26 @@ def _files(inputs: Inputs) -> list[Path]:
     return [inputs.directory / file for file in inputs.files or (Path(DEFAULT_FILE),)]
 
 
+def _definitions(own: Sequence[Path]) -> ApiDefinitions:
+    """What a pass needs of each. A project's own are read whole, so that all that is wrong with them is told."""
+    if not own:
+        return api_definitions()
+    catalogue = importlib.import_module("reconciler.providers.catalogue")
+    whole: ApiDefinitions = catalogue.known_definitions(own)
+    return whole
+
+
 class _Judge:
     """Tells why a secret proves nothing at a provider. What can tell is loaded for the first: few projects have one."""
 
-    def __init__(self, definitions: Definitions) -> None:
-        self._definitions = definitions
+    def __init__(self, own: Iterable[Path]) -> None:
+        self._own = own
+        self._judge: Callable[[str, Secret], str] | None = None
 
     def __call__(self, provider: str, secret: Secret) -> str:
-        judging = importlib.import_module("reconciler.wiring.supplied")
-        wrong: str = judging.problem_of(self._definitions[provider], secret)
-        return wrong
+        if self._judge is None:
+            self._judge = importlib.import_module("reconciler.wiring.supplied").Judge(self._own)
+        return self._judge(provider, secret)
 
 
 class _SecretNames:

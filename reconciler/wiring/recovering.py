@@ -14,6 +14,7 @@ from reconciler.engine.context import Stop
 from reconciler.engine.recovering import Backlog, Means, Recovered, Recovery
 from reconciler.ingress.arriving import Arrivals
 from reconciler.ingress.ports import Vendor
+from reconciler.providers.catalogue import known_definitions
 from reconciler.store.empty_inbox import EmptyInbox
 from reconciler.store.inbox import StoredInbox
 from reconciler.wiring.dispatching import ordered_by
@@ -80,7 +81,7 @@ class _Admitting:
 
     def __init__(self, session: Session, loaded: Loaded) -> None:
         self._scope = session.scope.name
-        self._definitions = loaded.definitions
+        self._definitions = known_definitions(loaded.project.providers)
         self._arrivals = Arrivals(session.ports.clock, session.ports.entropy, ordered_by(loaded.project.targets))
         self._vendors: dict[str, Vendor] = {}
 

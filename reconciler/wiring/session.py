@@ -15,8 +15,8 @@ from reconciler.documents.packaged import program_version
 from reconciler.engine.context import Ports, Scope, Secrets
 from reconciler.engine.reconciler import Reconciler, require_base_url
 from reconciler.manifests.project import Project
-from reconciler.providers.catalogue import Definitions
 from reconciler.providers.client import HttpTransport
+from reconciler.providers.definition_files import ApiDefinitions
 from reconciler.providers.http import HttpProvider
 from reconciler.providers.transport import Transport
 from reconciler.settings.credentials import DeclaredCredentials
@@ -144,7 +144,9 @@ async def _session(
 class _Providers(Mapping[str, Provider]):
     """Providers by name, each made when it is first asked for."""
 
-    def __init__(self, definitions: Definitions, transport: Transport, clock: Clock, responses: ResponseCache) -> None:
+    def __init__(
+        self, definitions: ApiDefinitions, transport: Transport, clock: Clock, responses: ResponseCache
+    ) -> None:
         self._definitions = definitions
         self._transport = transport
         self._clock = clock

@@ -10,7 +10,7 @@ import pytest
 from reconciler.core.model import Secret
 from reconciler.core.ports import Answer, Credentials, Registration, Target
 from reconciler.documents.packaged import providers_folder
-from reconciler.providers.catalogue import Definitions
+from reconciler.providers.catalogue import Definitions, definitions_in
 from reconciler.providers.client import HttpTransport
 from reconciler.providers.definition import Definition
 from reconciler.providers.http import HttpProvider
@@ -104,7 +104,7 @@ class Recorded:
 @pytest.fixture(scope="module")
 def shipped() -> Definitions:
     """The definitions that come with the package."""
-    return Definitions(providers_folder())
+    return definitions_in(providers_folder())
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,8 @@ from reconciler.core.errors import ErrorKind
 from reconciler.core.guard import Limits
 from reconciler.core.plan import Action, Reason
 from reconciler.manifests import models
-from reconciler.providers import answers, definition
-from reconciler.providers.blocks import base, calls, deliveries, proofs, recovery, resources
+from reconciler.providers import answers, api_definition, definition
+from reconciler.providers.blocks import base, calls, deliveries, proofs, recovery, resources, secrets
 from reconciler.render.plan_text import SYMBOLS
 from reconciler.settings.environment import read_settings
 from reconciler.testing.faults import Fault
@@ -45,7 +45,7 @@ BLOCK_MODELS: Mapping[str, type[BaseModel]] = {
     "## 6. `identity`": resources.Identity,
     "## 7. `events`": resources.Events,
     "## 8. `fields`": resources.Fields,
-    "## 9. `secret`": deliveries.SecretRule,
+    "## 9. `secret`": secrets.SecretRule,
     "## 11. `handshakes`": deliveries.Handshake,
     "## 12. `delivery`": deliveries.Delivery,
     "## 13. `lifecycle`": resources.Lifecycle,
@@ -294,12 +294,12 @@ def test_placeholders_and_error_kinds_are_those_of_the_code() -> None:
         code(row["operation"]): set(codes(row["placeholders"]))
         for row in table("provider-format", "operation", "placeholders")
     }
-    assert shown == {name: set(words) for name, words in definition.WORDS.items()}
+    assert shown == {name: set(words) for name, words in api_definition.WORDS.items()}
     asked = {
         code(row["call"]): set(codes(next(text for key, text in row.items() if key.startswith("placeholders"))))
         for row in table("provider-format", "call")
     }
-    assert asked == {name: set(words) for name, words in definition.LOG_WORDS.items()}
+    assert asked == {name: set(words) for name, words in api_definition.LOG_WORDS.items()}
     kinds = {code(row["kind"]): row["default for"] for row in table("provider-format", "kind", "means")}
     assert list(kinds) == list(get_args(calls.Kind)) == ["retryable", "throttled", *map(str, ErrorKind)]
     for kind, statuses in kinds.items():
@@ -309,7 +309,7 @@ def test_placeholders_and_error_kinds_are_those_of_the_code() -> None:
 
 def test_reserved_words_are_those_of_the_code() -> None:
     """Every word that the blocks reserve stands in the table, and no other."""
-    source = "".join(inspect.getsource(module) for module in (base, calls, deliveries, proofs, resources))
+    source = "".join(inspect.getsource(module) for module in (base, calls, deliveries, proofs, resources, secrets))
     lists = re.findall(r'reserving\("\w+", \(([^)]*)\)', source)
     reserved = sorted(word for words in lists for word in re.findall(r'"(\w+)"', words))
     shown = [word for row in table("provider-format", "where", "word") for word in codes(row["word"])]

@@ -98,9 +98,9 @@ class Machine(RuleBasedStateMachine):
     def run_pass(self, moods: Sequence[Mood], lag: float, refresh: bool, prune: bool) -> None:
         """A pass in bad weather."""
         self._weather(moods, lag)
-        # Without a refresh a replacement removes what is recorded, and does not look for copies that somebody made.
-        copied = any(held.observed.remote_id in self.copies for held in self.ours())
-        self._run(lambda _number, _point, _side: False, refresh=refresh or copied, prune=prune)
+        # Without a refresh a replacement removes what is recorded, and does not look for its twins.
+        twins = self.copied() or len({webhook_id(held) for held in self.ours()}) < len(self.ours())
+        self._run(lambda _number, _point, _side: False, refresh=refresh or twins, prune=prune)
 
     @rule(moods=moods, lag=st.sampled_from([0.0, LAG]), number=st.integers(1, 30))
     def run_killed(self, moods: Sequence[Mood], lag: float, number: int) -> None:
@@ -163,10 +163,12 @@ class Machine(RuleBasedStateMachine):
             self.copies.add(copy.observed.remote_id)
             self.provider.meddle(remote_id, copy)
 
-    @precondition(lambda self: bool(self.world.records()) and not (self.shape == "slotted" and self.moves))
+    @precondition(
+        lambda self: bool(self.world.records()) and not (self.moves and (self.shape == "slotted" or self.copied()))
+    )
     @rule()
     def lose_store(self) -> None:
-        """The store is gone; what it knew of is at the provider still."""
+        """The store is gone; what it knew of is at the provider still. But not what the former base URLs were."""
         self.lost |= {webhook_id(held) for held in self.ours()}
         self.world.store = MemoryStore()
 
@@ -238,6 +240,10 @@ class Machine(RuleBasedStateMachine):
     def ours(self) -> list[Held]:
         """What we made at the provider, or somebody with our URL."""
         return [held for held in self.provider.everything() if held.observed.remote_id not in self.foreign]
+
+    def copied(self) -> bool:
+        """Whether a copy that somebody made is there."""
+        return any(held.observed.remote_id in self.copies for held in self.ours())
 
     def _weather(self, moods: Sequence[Mood], lag: float) -> None:
         """How the provider takes the next pass; passes are further apart than its lists lag."""

@@ -8,7 +8,8 @@ import pytest
 
 from reconciler.core.errors import ConfigError
 from reconciler.core.model import ProviderTraits
-from reconciler.providers.catalogue import Definitions, known_definitions, load
+from reconciler.providers.catalogue import definitions_in, known_definitions, load
+from reconciler.providers.definition_files import api_definitions
 from reconciler.settings.urls import ApiHome
 from tests.providers.support import FOLDER, NAMES
 
@@ -50,7 +51,7 @@ def test_the_package_knows_its_providers() -> None:
 def test_listing_names_parses_nothing(tmp_path: Path) -> None:
     """A broken file is listed like any other: only asking for it loads it."""
     write(tmp_path, "broken", "{")
-    definitions = Definitions(FOLDER, [tmp_path])
+    definitions = definitions_in(FOLDER, [tmp_path])
 
     assert list(definitions) == sorted(["broken", *NAMES])
     assert len(definitions) == len(NAMES) + 1
@@ -82,7 +83,7 @@ def test_a_definition_is_loaded_once() -> None:
 def test_a_project_adds_its_own(tmp_path: Path) -> None:
     """A definition in the project's folder is a provider like the others, and vouches for no host."""
     write(tmp_path, "acme")
-    definitions = Definitions(FOLDER, [tmp_path])
+    definitions = definitions_in(FOLDER, [tmp_path])
 
     assert definitions["acme"].title == "Acme"
     assert definitions.check() == ()
@@ -94,7 +95,7 @@ def test_a_project_adds_its_own(tmp_path: Path) -> None:
 def test_a_built_in_name_is_not_shadowed(tmp_path: Path) -> None:
     """A project's github.yaml is a problem, and the built-in one stays in force."""
     path = write(tmp_path, "github")
-    definitions = Definitions(FOLDER, [tmp_path])
+    definitions = definitions_in(FOLDER, [tmp_path])
 
     (problem,) = definitions.check()
     assert str(problem) == f"{path}:1:1: 'github' is a built-in provider: use another name"
@@ -109,13 +110,13 @@ def test_a_name_stands_once_in_all_folders(tmp_path: Path) -> None:
     other = write(first, "acme")
     path = write(second, "acme")
 
-    (problem,) = Definitions(FOLDER, [first, second]).problems
+    (problem,) = definitions_in(FOLDER, [first, second]).problems
     assert str(problem) == f"{path}:1:1: the provider 'acme' is defined in {other} as well"
 
 
 def test_a_missing_folder_is_a_problem(tmp_path: Path) -> None:
     """A folder that the project names and that is not there is told."""
-    (problem,) = Definitions(FOLDER, [tmp_path / "nowhere"]).check()
+    (problem,) = definitions_in(FOLDER, [tmp_path / "nowhere"]).check()
 
     assert problem.code == "missing_folder"
 
@@ -123,7 +124,7 @@ def test_a_missing_folder_is_a_problem(tmp_path: Path) -> None:
 def test_a_file_is_named_after_its_provider(tmp_path: Path) -> None:
     """File name and `name` agree, and the file name is one that a provider may have."""
     write(tmp_path, "Acme Corp")
-    (problem,) = Definitions(FOLDER, [tmp_path]).problems
+    (problem,) = definitions_in(FOLDER, [tmp_path]).problems
     assert problem.code == "provider_name"
 
     path = write(tmp_path, "acme", MINIMAL.format(name="other"))
@@ -169,6 +170,17 @@ def test_all_own_problems_come_in_one_check(tmp_path: Path) -> None:
     write(tmp_path, "one", "version: 2\n")
     write(tmp_path, "two", "- nothing\n")
 
-    files = {problem.location.file for problem in Definitions(FOLDER, [tmp_path]).check() if problem.location}
+    files = {problem.location.file for problem in definitions_in(FOLDER, [tmp_path]).check() if problem.location}
 
     assert files == {str(tmp_path / "one.yaml"), str(tmp_path / "two.yaml")}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pass_reads_the_same_provider_without_what_only_deliveries_need(name: str) -> None:
+    """The half that a pass needs is told alike by both readings: traits, operations, and names of events."""
+    half, whole = api_definitions(), known_definitions()
+
+    assert half.traits[name] == whole.traits[name]
+    assert half[name].event_names == whole[name].event_names
+    assert half[name].operations == whole[name].operations
+    assert half.api_home(name) == whole.api_home(name)

@@ -13,14 +13,14 @@ from sendgrid.helpers.eventwebhook import EventWebhook
 
 from reconciler.core.model import Secret
 from reconciler.documents.packaged import providers_folder
-from reconciler.providers.catalogue import Definitions
+from reconciler.providers.catalogue import definitions_in
 from reconciler.providers.delivered import scheme
 from reconciler.system import SystemClock
 from reconciler.verify.request import Request
 from reconciler.verify.schemes import sign, verify
 from tests.verify.support import NOW, URL, der, ec_key, request
 
-SHIPPED = Definitions(providers_folder())
+SHIPPED = definitions_in(providers_folder())
 CLIENT_SECRET = Secret("2f4b0b0e-7a3c-4f7e-8f0e-3d9a1c1b7d11")
 RETRIED = 24 * 3600.0
 

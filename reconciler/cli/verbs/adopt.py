@@ -21,7 +21,7 @@ from reconciler.settings.secrets import parse_reference
 from reconciler.wiring.loading import Loaded, load
 from reconciler.wiring.progress import ListTally
 from reconciler.wiring.session import Session, reading, writing
-from reconciler.wiring.supplied import problem_of
+from reconciler.wiring.supplied import Judge
 
 _NEAREST = 3
 
@@ -94,7 +94,7 @@ def _checked(flags: AdoptFlags, loaded: Loaded) -> Secret | None:
         secret = loaded.project.secrets.read(parse_reference(flags.secret))
     except ConfigError as error:
         raise ConfigError((Problem("secret", f"--secret: {error.problems[0].message}"),)) from None
-    if wrong := problem_of(loaded.definitions[provider], secret):
+    if wrong := Judge(loaded.project.providers)(provider, secret):
         raise ConfigError((Problem("secret", f"--secret: {flags.secret} {wrong}"),))
     return secret
 

@@ -1,4 +1,4 @@
-"""What arrives: `secret`, `verify` and `delivery`."""
+"""What arrives: `handshakes` and `delivery`."""
 
 from __future__ import annotations
 
@@ -7,34 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from reconciler.core.model import Json, SecretOrigin
+from reconciler.core.model import Json
 from reconciler.providers.blocks.base import Block, Expression, HeaderName, Items, Name, Source, Template, reserving
-from reconciler.providers.blocks.calls import Step
 from reconciler.providers.blocks.places import Place
 from reconciler.providers.blocks.resources import EventName
 from reconciler.providers.rendering import placeholders
 from reconciler.verify.encodings import Algorithm, Encoding
-
-
-class SecretShown(Block):
-    """Where a row tells whether a secret is set: one of a `flag`, and the `mask` that is shown in its place."""
-
-    flag: Expression | None = None
-    mask: Expression | None = None
-
-
-class SecretRule(Block):
-    """Who makes the secret; `path` is where the answer to a create tells one that the provider makes.
-
-    One that can be asked for is told in the answer to `step`, which is called after every create and update. One that
-    is told in a handshake is at the `capture` of that.
-    """
-
-    origin: Annotated[SecretOrigin, Field(strict=False), reserving("origin", ("credential", "url"))]
-    path: Expression | None = None
-    shown: SecretShown | None = None
-    step: Step | None = None
-    source: Source | None = None
 
 
 class HeaderEventRule(Block):
