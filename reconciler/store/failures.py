@@ -58,7 +58,7 @@ def translated(called: str) -> Iterator[None]:
     except (SQLAlchemyError, sqlite3.Error) as error:
         raise StateError(f"the {called} {_meaning(error)}") from error
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
+        where = f"{error.filename}: " if error.filename and str(error.filename) not in called else ""
         raise StateError(f"the {called} cannot be used: {where}{error.strerror or error}") from error
     except UnicodeError as error:
         raise StateError(f"the {called} cannot hold a text that is no valid Unicode") from error

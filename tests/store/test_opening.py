@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from reconciler.core.errors import ConfigError, StateError
 from reconciler.core.model import Secret
 from reconciler.core.ports import Lease, Write
 from reconciler.store.empty import EmptyStore
+from reconciler.store.failures import translated
 from reconciler.store.keys import KeySource
 from reconciler.store.opening import open_existing, open_for_reading, open_for_writing
 from reconciler.store.sqlite import ReadingDatabase, WritingDatabase
@@ -325,3 +327,19 @@ def test_a_text_that_is_no_unicode_is_told(tmp_path: Path) -> None:
         pytest.raises(StateError, match="no valid Unicode"),
     ):
         put(store, recorded(resource="\ud800"))
+
+
+@pytest.mark.parametrize(
+    ("blamed", "told"),
+    [
+        ("/srv/state.db", "the state file /srv/state.db cannot be used: Permission denied"),
+        ("/srv/key", "the state file /srv/state.db cannot be used: /srv/key: Permission denied"),
+        (None, "the state file /srv/state.db cannot be used: Permission denied"),
+    ],
+)
+def test_a_file_that_is_to_blame_is_named_once(blamed: str | None, told: str) -> None:
+    """The state's own path is in the message already; another file is named beside it."""
+    with pytest.raises(StateError) as refusal, translated("state file /srv/state.db"):
+        raise PermissionError(errno.EACCES, "Permission denied", blamed)
+
+    assert str(refusal.value) == told
