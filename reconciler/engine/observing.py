@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from reconciler.core.assess import in_place
+from reconciler.core.diff import wish
 from reconciler.core.errors import ConfigError, ProviderError
-from reconciler.core.ingress_url import webhook_id_in
+from reconciler.core.ingress_url import ingress_url, webhook_id_in
 from reconciler.core.model import Desired, Group, ListFailed, Listing, Observation, Observed, Orphan, Phase, Recorded
-from reconciler.core.pairing import Bond, Slots, pair
+from reconciler.core.pairing import Bond, Pair, Slots, pair
 from reconciler.core.ports import Credentials, Target
 from reconciler.engine.calling import Retrying
 from reconciler.engine.context import Ports, Scope, Stop
@@ -38,7 +40,7 @@ def every_group(desired: Iterable[Desired], known: Known, scope: Scope) -> Group
 
 
 def doubtful_groups(desired: Sequence[Desired], known: Known, scope: Scope, slots: Slots) -> Groups:
-    """The groups that must be looked at even without a refresh: where something is made, completed or removed.
+    """The groups to look at even without a refresh: where something is made, completed, replaced or removed.
 
     What is removed goes with its twins, and in a slot an id does not say whose webhook is there.
     """
@@ -48,9 +50,20 @@ def doubtful_groups(desired: Sequence[Desired], known: Known, scope: Scope, slot
         if item.key.manual or source is None:
             continue
         sure = item.recorded is not None and item.recorded.phase is Phase.REGISTERED
-        if not sure or item.desired is None or item.bond is Bond.CREDENTIALS:
+        if not sure or item.bond is Bond.CREDENTIALS or _goes(item, scope):
             groups[item.key.group] = source.resource
     return _listable(groups, scope)
+
+
+def _goes(item: Pair, scope: Scope) -> bool:
+    """Whether the object of a record is removed, or may be, in favour of another one."""
+    if item.desired is None or item.recorded is None:
+        return True
+    traits = scope.catalogue[item.key.provider].types[item.key.type]
+    if traits.renew_before and "renew" not in traits.operations:
+        return True
+    url = ingress_url(scope.base_url, item.key.provider, item.recorded.id)
+    return not all(in_place(change, traits) for change in wish(item.desired, item.recorded, url, traits))
 
 
 def gone_orphans(

@@ -98,9 +98,7 @@ class Machine(RuleBasedStateMachine):
     def run_pass(self, moods: Sequence[Mood], lag: float, refresh: bool, prune: bool) -> None:
         """A pass in bad weather."""
         self._weather(moods, lag)
-        # Without a refresh a replacement removes what is recorded, and does not look for its twins.
-        twins = self.copied() or len({webhook_id(held) for held in self.ours()}) < len(self.ours())
-        self._run(lambda _number, _point, _side: False, refresh=refresh or twins, prune=prune)
+        self._run(lambda _number, _point, _side: False, refresh=refresh, prune=prune)
 
     @rule(moods=moods, lag=st.sampled_from([0.0, LAG]), number=st.integers(1, 30))
     def run_killed(self, moods: Sequence[Mood], lag: float, number: int) -> None:

@@ -21,6 +21,7 @@ from reconciler.engine.unit import Result
 from reconciler.testing.memory_provider import MemoryProvider
 from tests.support.builders import graph, trigger, wishes
 from tests.support.catalogue import CATALOGUE
+from tests.support.crashing import MONTH, shaped_world
 from tests.support.world import World
 
 
@@ -825,6 +826,21 @@ async def test_twins_collapse_to_one() -> None:
     await world.run(trigger())
     assert world.object().observed.remote_id == world.record().remote_id
     assert [verb for verb, _ in world.provider().calls if verb == "update"] == []
+
+
+@pytest.mark.parametrize("shape", ["acme", "fixed", "ending"])
+async def test_what_is_replaced_goes_with_its_twins_even_without_a_refresh(shape: str) -> None:
+    """A create was done twice, its first answer being lost: a replacement that looks at nothing else removes both."""
+    world = shaped_world()
+    await world.run(trigger(provider=shape, options={"note": "x"}))
+    place = world.provider(shape).objects["main", "repo", "acme/api"]
+    held = world.object(shape)
+    place["9"] = type(held)(replace(held.observed, remote_id="9"), held.secret)
+    if shape == "ending":
+        world.clock.time += MONTH - 60
+    await world.run(trigger(provider=shape, options={"note": "x"} if shape == "ending" else {}), refresh=False)
+    assert world.object(shape).observed.remote_id == world.record().remote_id
+    assert world.object(shape).observed.url == world.record().url
 
 
 async def test_a_surplus_that_cannot_be_removed_fails_loudly() -> None:
