@@ -1,6 +1,6 @@
 """`python -m reconciler` is the command `reconcile`."""
 
-from reconciler.cli.main import main
+from reconciler.cli.entrance import main
 
 if __name__ == "__main__":
     main()

@@ -23,7 +23,6 @@ from reconciler.core.plan import problem_document
 
 def main() -> None:
     """Run the command with the process's own arguments, and exit."""
-    garbage.seldom()
     streams = standard_streams(os.environ, lazy.now)
     try:
         code = run(sys.argv[1:], streams)

@@ -97,11 +97,29 @@ from reconciler.cli.app import parse
 print(parse(["-C", "deploy", "--dry-run"]).verb, parse(["plan"]).verb)
 lazy.load_anew("pass"), lazy.load_anew("plan")
 print("LOADED", [name for name in sys.modules if name.startswith("reconciler.cli.flags_")
-    or name in ("reconciler.verify.kinds", "reconciler.verify.delivery", "reconciler.verify.request")])
+    or name in ("reconciler.verify.kinds", "reconciler.verify.delivery", "reconciler.verify.request",
+    "reconciler.providers.blocks.proofs", "reconciler.providers.blocks.deliveries")])
 """
     printed = python(code)
     assert printed.startswith("pass plan\n")
     assert "LOADED []" in printed
+
+
+def test_garbage_waits_before_anything_is_loaded() -> None:
+    """Loading the command makes most of its objects: by then Python looks for garbage seldom already."""
+    code = """
+import gc, sys
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name == "reconciler.cli.main":
+            print("THRESHOLD", gc.get_threshold()[0])
+sys.meta_path.insert(0, Watch())
+sys.argv = ["reconcile", "--version"]
+from reconciler.cli.entrance import main
+main()
+"""
+    printed = python(code)
+    assert int(printed.partition("THRESHOLD ")[2].split()[0]) >= 100_000
 
 
 def test_help_lists_exactly_the_verbs_that_exist() -> None:
