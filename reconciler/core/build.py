@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from reconciler.core.adopting import Match, Matcher, adoption_step, concerned
 from reconciler.core.assess import View, assess
-from reconciler.core.drift import foreign
 from reconciler.core.errors import Problem
 from reconciler.core.ingress_url import webhook_id_in
+from reconciler.core.matching import foreign
 from reconciler.core.model import (
     Catalogue,
     Desired,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.core.diff import Change, differences
 from reconciler.core.errors import ConfigError, Problem
 from reconciler.core.ingress_url import webhook_id_in
-from reconciler.core.matching import ours
+from reconciler.core.matching import foreign, ours
 from reconciler.core.model import (
     Catalogue,
     Group,
@@ -168,27 +168,6 @@ def _unknown(sighting: Sighting) -> Iterable[Problem]:
 
 def _named(group: Group) -> str:
     return f"{group.provider}/{group.type}/{group.resource}@{group.credentials}"
-
-
-def foreign(
-    recorded: Iterable[Recorded],
-    observed: Mapping[Group, Observation],
-    base_urls: Collection[str],
-    adopted: Iterable[tuple[Group, str]] = (),
-) -> int:
-    """How many objects there are that are not ours: by their URL, and by no recorded id. Each counts once.
-
-    `adopted` are the ids of those that become ours, with their groups.
-    """
-    known = {(record.key.group, record.remote_id) for record in recorded}
-    places = {
-        (group.provider, group.type, group.resource, item.remote_id)
-        for group, observation in observed.items()
-        if isinstance(observation, Listing)
-        for item in observation.objects
-        if webhook_id_in(item.url, group.provider, base_urls) is None and (group, item.remote_id) not in known
-    }
-    return len(places - {(group.provider, group.type, group.resource, remote_id) for group, remote_id in adopted})
 
 
 def _drift(record: Recorded, listing: Listing, sighting: Sighting) -> Drift | None:

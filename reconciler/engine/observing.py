@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from reconciler.core.assess import in_place
 from reconciler.core.diff import wish
 from reconciler.core.errors import ConfigError, ProviderError
 from reconciler.core.ingress_url import ingress_url, webhook_id_in
-from reconciler.core.model import Desired, Group, ListFailed, Listing, Observation, Observed, Orphan, Phase, Recorded
+from reconciler.core.model import Desired, Group, ListFailed, Listing, Observation, Observed, Orphan, Phase
 from reconciler.core.pairing import Bond, Pair, Slots, pair
 from reconciler.core.ports import Credentials, Target
 from reconciler.engine.calling import Retrying
 from reconciler.engine.context import Ports, Scope, Stop
+from reconciler.engine.knowing import Known
 from reconciler.engine.pacing import Gates, spread
 from reconciler.engine.permissions import why_refused
 
 Groups = Mapping[Group, str]
 """Groups to list, with the resource as it is written."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What the store knows of a scope: its records, those whose time is over, and what was left at providers."""
-
-    records: tuple[Recorded, ...] = ()
-    expired: tuple[Recorded, ...] = ()
-    orphans: tuple[Orphan, ...] = ()
 
 
 def every_group(desired: Iterable[Desired], known: Known, scope: Scope) -> Groups:

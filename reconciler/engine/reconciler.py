@@ -9,27 +9,25 @@ from dataclasses import dataclass, replace
 
 from reconciler.core import quota
 from reconciler.core.build import Situation, build
-from reconciler.core.drift import DriftReport, Sighting, chosen, compare
 from reconciler.core.errors import (
     BlockedError,
     ConfigError,
     ErrorKind,
     MissingConfigError,
-    ScopeBoundError,
     TerminalError,
 )
 from reconciler.core.guard import check
-from reconciler.core.model import Desired, Group, Observation, Orphan, Phase, Recorded, TypeTraits
+from reconciler.core.model import Desired, Group, Observation, Orphan, Recorded, TypeTraits
 from reconciler.core.plan import Action, Plan, PlanOptions
 from reconciler.core.ports import Credentials
 from reconciler.engine import journal
 from reconciler.engine.applying import Applied, apply, carry_out
 from reconciler.engine.committing import Committer
 from reconciler.engine.context import Ports, Scope, Secrets, Stop
+from reconciler.engine.knowing import Known, known_of, require_ours
 from reconciler.engine.leasing import Holding, held
 from reconciler.engine.observing import (
     Groups,
-    Known,
     doubtful_groups,
     every_group,
     gone_orphans,
@@ -45,9 +43,6 @@ from reconciler.engine.unit import Unit, target_of
 
 Approve = Callable[[Plan], Awaitable[bool]]
 """Asked before anything of a plan is applied."""
-
-TOMBSTONE_SECONDS = 30 * 24 * 3600.0
-"""How long a pruned manual webhook can be revived with its old URL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +75,7 @@ class Reconciler:
 
         Raises `MissingConfigError` without a base URL, and `ConfigError` for a target that matches nothing.
         """
-        known = await self._known()
+        known = await known_of(self._ports, self._scope)
         groups = every_group(desired, known, self._scope) if options.refresh else {}
         plan, _ = await self._plan(desired, known, groups, options)
         return await self._permitted(plan, Stop()) if options.refresh else plan
@@ -96,7 +91,7 @@ class Reconciler:
         store, scope = self._ports.store, self._scope
         require_base_url(self._scope.base_url)
         async with self.holding() as holding:
-            known = await self._known()
+            known = await known_of(self._ports, self._scope)
             if options.refresh:
                 groups = every_group(desired, known, scope)
             else:
@@ -135,7 +130,7 @@ class Reconciler:
         `recorded` are the records that may be its own. Raises `BlockedError` where the plan is blocked or its group
         cannot be listed, and `ProviderError` where applying fails.
         """
-        known = Known(records=tuple(recorded), orphans=(await self._known()).orphans)
+        known = Known(records=tuple(recorded), orphans=(await known_of(self._ports, self._scope)).orphans)
         groups = every_group([wish], Known(), self._scope)
         plan, _ = await self._plan([wish], known, groups, PlanOptions(prune=False))
         for step in plan.steps:
@@ -182,7 +177,7 @@ class Reconciler:
 
         Raises `ProviderError`, also where it has no such call, and `ScopeBoundError`.
         """
-        self._require_binding(await asyncio.to_thread(self._ports.store.binding, self._scope.name))
+        await require_ours(self._ports, self._scope)
         self._described(recorded)
         target = target_of(self._ports, recorded)
         await self._ports.providers[recorded.key.provider].ping(target, recorded.remote_id)
@@ -191,46 +186,11 @@ class Reconciler:
         """What the providers have now in some groups, given with the resources as they are written; reads only."""
         return await observe(groups, self._ports, self._gates, Stop())
 
-    async def drift(self, targets: Sequence[str] = ()) -> DriftReport:
-        """What the providers have against what is recorded; reads only. `targets` are globs of addresses.
-
-        Raises `ScopeBoundError`, and `ConfigError` for a target that matches nothing.
-        """
-        store, scope = self._ports.store, self._scope
-        self._require_binding(await asyncio.to_thread(store.binding, scope.name))
-        known = await self._known()
-        recorded = tuple(item for item in known.records if not item.key.manual)
-        recorded = chosen(recorded, targets, scope.default_user)
-        observed = await observe(every_group((), Known(records=recorded), scope), self._ports, self._gates, Stop())
-        base_urls = frozenset({scope.base_url, *await asyncio.to_thread(store.base_urls, scope.name)} - {""})
-        return compare(
-            Sighting(
-                scope=scope.name,
-                default_user=scope.default_user,
-                recorded=recorded,
-                observed=observed,
-                catalogue=scope.catalogue,
-                base_urls=base_urls,
-                known_ids=await asyncio.to_thread(store.known_ids, seen_ids(observed, base_urls)),
-                now=self._ports.clock.now(),
-            )
-        )
-
     async def _bind(self) -> None:
         self._ports.probe(Point.BIND, Side.BEFORE)
         scope = self._scope
         await asyncio.to_thread(self._ports.store.bind, scope.name, scope.binding, scope.base_url)
         self._ports.probe(Point.BIND, Side.AFTER)
-
-    async def _known(self) -> Known:
-        """What the store knows of this scope; tombstones that have had their time are set apart."""
-        store, name = self._ports.store, self._scope.name
-        oldest = self._ports.clock.now() - TOMBSTONE_SECONDS
-        records = await asyncio.to_thread(store.records, name)
-        expired = [item for item in records if item.phase is Phase.TOMBSTONE and item.updated_at < oldest]
-        orphans = await asyncio.to_thread(store.orphans, name)
-        left = tuple(item for item in records if item not in expired) if expired else tuple(records)
-        return Known(records=left, expired=tuple(expired), orphans=tuple(orphans))
 
     async def _plan(
         self, desired: Sequence[Desired], known: Known, groups: Groups, options: PlanOptions, stop: Stop | None = None
@@ -238,7 +198,7 @@ class Reconciler:
         """The plan, and the orphans that are gone from their provider by now."""
         require_base_url(self._scope.base_url)
         store, scope = self._ports.store, self._scope
-        self._require_binding(await asyncio.to_thread(store.binding, scope.name))
+        await require_ours(self._ports, scope)
         base_urls = {scope.base_url, *await asyncio.to_thread(store.base_urls, scope.name)}
         observed = await observe(groups, self._ports, self._gates, stop or Stop())
         situation = Situation(
@@ -299,10 +259,6 @@ class Reconciler:
             message = f"no definition tells of {recorded.key.provider} (type {recorded.key.type}): put it back"
             raise TerminalError(message, kind=ErrorKind.UNSUPPORTED)
         return kind
-
-    def _require_binding(self, binding: str) -> None:
-        if binding and binding != self._scope.binding:
-            raise ScopeBoundError(self._scope.name, binding, self._scope.binding)
 
     async def _tidy(self, known: Known, gone: Sequence[Orphan], holding: Holding) -> None:
         """Forget what has come to its end: old tombstones, and orphans that are no more."""

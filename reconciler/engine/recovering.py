@@ -9,12 +9,13 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from reconciler.core.deliveries import Admission, Inbox, Seen
-from reconciler.core.errors import ErrorKind, ProviderError, ReconcilerError, ScopeBoundError, TerminalError
+from reconciler.core.errors import ErrorKind, ProviderError, ReconcilerError, TerminalError
 from reconciler.core.events import wanted
 from reconciler.core.model import EventTraits, Phase, Recorded, RecoveryWay, TypeTraits
 from reconciler.core.ports import Entry, Missed, Outcome, Recovering, Target
 from reconciler.engine.calling import Retrying
 from reconciler.engine.context import Ports, Scope, Stop
+from reconciler.engine.knowing import require_ours
 from reconciler.engine.leasing import held
 from reconciler.engine.pacing import Gates, spread
 from reconciler.engine.unit import target_of
@@ -139,9 +140,7 @@ class Recovery:
         far back as each provider's log goes. Never since before the webhook was ours. Raises `ScopeBoundError` and
         `StateError`.
         """
-        binding = await asyncio.to_thread(self._ports.store.binding, self._scope.name)
-        if binding and binding != self._scope.binding:
-            raise ScopeBoundError(self._scope.name, binding, self._scope.binding)
+        await require_ours(self._ports, self._scope)
         chosen = [record for record in records if _recoverable(record)]
         span = _Span(since, await asyncio.to_thread(self._last, chosen))
         found: dict[str, Backlog] = {}

@@ -105,14 +105,14 @@ async def test_drift_is_told_without_manifests() -> None:
     world = World()
     await world.run(trigger(), trigger(resource="acme/web"))
     world.provider().edit("1", active=False)
-    report = await world.reconciler().drift()
+    report = await world.drift()
     assert [(drift.cause, drift.recorded.resource) for drift in report.drifted] == [(Cause.DISABLED, "acme/api")]
     assert report.in_sync == 1
-    assert (await world.reconciler().drift(("*web*",))).drifted == ()
+    assert (await world.drift("*web*")).drifted == ()
     with pytest.raises(ConfigError):
-        await world.reconciler().drift(("nobody",))
+        await world.drift("nobody")
     with pytest.raises(ScopeBoundError):
-        await world.reconciler(binding="another").drift()
+        await world.drift(binding="another")
 
 
 async def test_drift_says_what_nobody_describes_any_more() -> None:
@@ -120,7 +120,7 @@ async def test_drift_says_what_nobody_describes_any_more() -> None:
     world = World()
     await world.run(trigger(), trigger(manual=True))
     world.catalogue = {}
-    report = await world.reconciler().drift()
+    report = await world.drift()
     assert (report.drifted, report.in_sync) == ((), 0)
     assert [problem.code for problem in report.problems] == ["not_looked_at"]
 

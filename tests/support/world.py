@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from reconciler.core.drift import DriftReport
 from reconciler.core.guard import Limits
 from reconciler.core.model import Catalogue, Desired, Phase, Recorded, Secret, Trigger
 from reconciler.core.plan import Plan, PlanOptions
 from reconciler.engine.context import Ports, Scope, Stop
+from reconciler.engine.drifting import drift
 from reconciler.engine.points import Probe, unwatched
 from reconciler.engine.reconciler import Reconciler, Report
 from reconciler.testing.memory_provider import Held, MemoryProvider
@@ -62,8 +64,15 @@ class World:
 
     def reconciler(self, **changes: Any) -> Reconciler:
         """A reconciler over this world, as a new process would make it."""
+        return Reconciler(self._ports(), self._project(**changes))
+
+    async def drift(self, *targets: str, **changes: Any) -> DriftReport:
+        """What drifted, as a new process would find it."""
+        return await drift(self._ports(), self._project(**changes), targets)
+
+    def _ports(self) -> Ports:
         known = {name: credentials(name, "acme") for name in {"main", "other"} - self.undeclared}
-        ports = Ports(
+        return Ports(
             store=self.store,
             providers=self.providers,
             credentials=FixedCredentials(known, self.unresolved),
@@ -72,6 +81,8 @@ class World:
             progress=lambda event, /, **details: self.events.append((event, details)),
             probe=self.probe,
         )
+
+    def _project(self, **changes: Any) -> Scope:
         scope = Scope(
             name=self.scope,
             base_url=self.base_url,
@@ -82,7 +93,7 @@ class World:
             limits=self.limits,
             lock_timeout=3.0,
         )
-        return Reconciler(ports, replace(scope, **changes))
+        return replace(scope, **changes)
 
     async def run(self, *triggers: Trigger, stop: Stop | None = None, **options: Any) -> Report:
         """One pass for these triggers, approved."""

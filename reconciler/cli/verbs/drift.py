@@ -8,6 +8,7 @@ from reconciler.cli.flags_adoption import DriftFlags
 from reconciler.cli.output import Output
 from reconciler.cli.running import inputs_of, look_up
 from reconciler.core.drift import DriftReport
+from reconciler.engine.drifting import drift
 from reconciler.render.drift import drift_json, drift_markdown, drift_text
 from reconciler.wiring.loading import load_recorded
 from reconciler.wiring.session import reading
@@ -18,7 +19,7 @@ def run(flags: DriftFlags, output: Output) -> ExitCode:
 
     async def work() -> ExitCode:
         async with reading(load_recorded(inputs_of(flags, output)), output) as session:
-            report = await session.reconciler.drift(tuple(flags.target or ()))
+            report = await drift(session.ports, session.scope, tuple(flags.target or ()))
         _show(report, flags.format, output)
         if report.problems:
             return ExitCode.ERROR
