@@ -23,16 +23,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from reconciler.core.deliveries import (
-    Arrival,
-    Attempt,
-    Delivery,
-    Dispatch,
-    DispatchState,
-    Inbox,
-    Provenance,
-    id_key,
-)
+from reconciler.core.deliveries import Delivery, Provenance, id_key
+from reconciler.core.inbox import Arrival, Attempt, Dispatch, DispatchState, Inbox
 from reconciler.core.model import Subscriber, SubscriberKind
 from reconciler.ingress.arriving import dispatch_id
 from reconciler.store.keys import KeySource

@@ -30,7 +30,7 @@ from typing import cast
 
 import ingress_yardstick
 
-from reconciler.core.deliveries import Filter
+from reconciler.core.inbox import Filter
 from reconciler.core.model import Phase, Recorded, Relation, Secret, Subscriber, SubscriberKind, WebhookKey
 from reconciler.core.ports import Write
 from reconciler.ingress.app import app

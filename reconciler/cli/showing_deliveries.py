@@ -5,8 +5,8 @@ from __future__ import annotations
 from reconciler.cli.flags_deliveries import ChoosingFlags, DeadFlags
 from reconciler.cli.output import Output
 from reconciler.cli.since import since
-from reconciler.core.deliveries import Filter
 from reconciler.core.errors import ConfigError, Problem
+from reconciler.core.inbox import Filter
 from reconciler.wiring.deliveries import DeliveryLog
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import NamedTuple
 
-from reconciler.core.deliveries import Admission, Inbox, Seen
 from reconciler.core.errors import ErrorKind, ProviderError, ReconcilerError, TerminalError
 from reconciler.core.events import wanted
+from reconciler.core.inbox import Admission, Inbox, Seen
 from reconciler.core.model import EventTraits, Phase, Recorded, RecoveryWay, TypeTraits
 from reconciler.core.ports import Entry, Missed, Outcome, Recovering, Target
 from reconciler.engine.calling import Retrying

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from reconciler.core.deliveries import Arrival, Delivery, Dispatch, Provenance, Rebuilt, id_key, key_digest
+from reconciler.core.deliveries import Delivery, Provenance, Rebuilt, id_key, key_digest
 from reconciler.core.events import wanted
+from reconciler.core.inbox import Arrival, Dispatch
 from reconciler.core.model import EventTraits, Recorded, Relation
 from reconciler.core.ports import Clock, Entropy
 from reconciler.ingress.ports import Found, Kind, Ordered, Vendor

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from reconciler.core.deliveries import Attempt, DispatchState, Inbox, Job
 from reconciler.core.errors import ReconcilerError, StateError
+from reconciler.core.inbox import Attempt, DispatchState, Inbox, Job
 from reconciler.core.ports import Clock, Entropy, Progress
 from reconciler.ingress.counting import Handing, Handings
 from reconciler.ingress.ports import untold

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from reconciler.core.deliveries import Delivery, Job
+from reconciler.core.deliveries import Delivery
+from reconciler.core.inbox import Job
 from reconciler.core.model import Json
 from reconciler.core.plan import SHOWN_DIGITS
 from reconciler.ingress.arriving import request_of

@@ -17,8 +17,8 @@ from itertools import takewhile
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from reconciler.core.deliveries import Arrival, Inbox
 from reconciler.core.errors import ReconcilerError, StateError
+from reconciler.core.inbox import Arrival, Inbox
 from reconciler.core.ports import Progress
 
 MOST_AT_ONCE: Final = 500

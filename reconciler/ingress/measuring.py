@@ -6,8 +6,8 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable
 
-from reconciler.core.deliveries import Inbox
 from reconciler.core.errors import StateError
+from reconciler.core.inbox import Inbox
 from reconciler.core.ports import Clock
 from reconciler.ingress.answering import Receive, Scope, Send, answer, answer_with
 from reconciler.ingress.counting import Counters

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from reconciler.core.deliveries import Inbox
+from reconciler.core.inbox import Inbox
 from reconciler.core.model import EventTraits, Json, Recorded, Secret
 from reconciler.core.ports import Clock, Entropy, Progress
 from reconciler.verify.delivery import DeliveryRules

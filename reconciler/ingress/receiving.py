@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import replace
 from typing import Final
 
-from reconciler.core.deliveries import Arrival
 from reconciler.core.errors import StateError
+from reconciler.core.inbox import Arrival
 from reconciler.core.model import Secret
 from reconciler.ingress.admission import Admission, Admitted
 from reconciler.ingress.answering import Receive, Scope, Send, answer, answer_with

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.core.deliveries import Arrival, Delivery, Dispatch, Handed, Provenance
+from reconciler.core.deliveries import Delivery, Provenance
+from reconciler.core.inbox import Arrival, Dispatch, Handed
 from reconciler.ingress.arriving import Arrivals, request_of
 from reconciler.ingress.ports import Found, Vendor
 from reconciler.verify.request import Need

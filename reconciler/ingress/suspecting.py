@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from reconciler.core.deliveries import Delivery, Inbox
+from reconciler.core.deliveries import Delivery
 from reconciler.core.errors import StateError
+from reconciler.core.inbox import Inbox
 from reconciler.core.ports import Progress
 
 MOST: Final = 2

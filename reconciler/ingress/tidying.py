@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from reconciler.core.deliveries import Inbox, Retention
 from reconciler.core.errors import StateError
+from reconciler.core.inbox import Inbox, Retention
 from reconciler.core.ports import Clock, Progress
 from reconciler.ingress.dispatching import Stopping
 

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from reconciler.core.deliveries import Delivery, DispatchState, Handed, Provenance
+from reconciler.core.deliveries import Delivery, Provenance
+from reconciler.core.inbox import DispatchState, Handed
 from reconciler.core.model import Json
 from reconciler.render.moments import exact_moment, moment
 from reconciler.render.painter import Painter, Style, clean, columns, counted

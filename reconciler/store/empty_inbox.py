@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
-from reconciler.core.deliveries import EVERY, Arrival, Attempt, Backlog, Delivery, Filter, Handed, Job, Retention
+from reconciler.core.deliveries import Delivery
+from reconciler.core.inbox import EVERY, Arrival, Attempt, Backlog, Filter, Handed, Job, Retention
 
 
 class EmptyInbox:
-    """A `core.deliveries.Inbox` without deliveries; whatever would write is what `refuse` raises."""
+    """A `core.inbox.Inbox` without deliveries; whatever would write is what `refuse` raises."""
 
     def __init__(self, refuse: Callable[[], NoReturn]) -> None:
         self._refuse = refuse

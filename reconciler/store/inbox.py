@@ -1,4 +1,4 @@
-"""The inbox in the database of the records: `core.deliveries.Inbox`, one transaction a method but for `expire`."""
+"""The inbox in the database of the records: `core.inbox.Inbox`, one transaction a method but for `expire`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection
 
-from reconciler.core.deliveries import EVERY, Arrival, Attempt, Backlog, Delivery, Filter, Handed, Job, Retention
+from reconciler.core.deliveries import Delivery
+from reconciler.core.inbox import EVERY, Arrival, Attempt, Backlog, Filter, Handed, Job, Retention
 from reconciler.store import inbox_claims, inbox_keeping, inbox_reading
 from reconciler.store.database import Database
 from reconciler.store.retention import expire

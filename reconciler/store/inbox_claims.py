@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, func, select, text
 
-from reconciler.core.deliveries import Attempt, Backlog, Delivery, DispatchState, Handed, Job
+from reconciler.core.deliveries import Delivery
+from reconciler.core.inbox import Attempt, Backlog, DispatchState, Handed, Job
 from reconciler.store import inbox_reading
 from reconciler.store.inbox_keeping import Row, name_digest, put_rows, storable
 from reconciler.store.tables import IN_LINE, WAITING, dispatches

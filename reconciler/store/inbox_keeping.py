@@ -22,8 +22,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
-from reconciler.core.deliveries import Arrival, Delivery, Dispatch, Provenance, key_digest
+from reconciler.core.deliveries import Delivery, Provenance, key_digest
 from reconciler.core.errors import StateError
+from reconciler.core.inbox import Arrival, Dispatch
 from reconciler.store.records import chunks
 from reconciler.store.tables import deliveries, delivery_keys
 

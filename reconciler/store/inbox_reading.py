@@ -1,4 +1,4 @@
-"""Deliveries and dispatches as they are told: rows back to what `core.deliveries` says."""
+"""Deliveries and dispatches as they are told: rows back to what `core.inbox` says."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select, tuple_
 
-from reconciler.core.deliveries import Delivery, Dispatch, DispatchState, Filter, Handed, Provenance
+from reconciler.core.deliveries import Delivery, Provenance
 from reconciler.core.errors import StateError
+from reconciler.core.inbox import Dispatch, DispatchState, Filter, Handed
 from reconciler.core.model import Subscriber, SubscriberKind
 from reconciler.store.database import Database
 from reconciler.store.inbox_keeping import headers_of

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, exists, func, literal_column, select
 
-from reconciler.core.deliveries import Retention
+from reconciler.core.inbox import Retention
 from reconciler.store.database import Database
 from reconciler.store.inbox_keeping import name_digest, put_rows
 from reconciler.store.records import chunks

@@ -1,4 +1,4 @@
-"""An inbox in memory, with every rule of the real one: for tests of whatever is built on `core.deliveries.Inbox`."""
+"""An inbox in memory, with every rule of the real one: for tests of whatever is built on `core.inbox.Inbox`."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.core.deliveries import (
+from reconciler.core.deliveries import Delivery, Provenance
+from reconciler.core.inbox import (
     EVERY,
     Arrival,
     Attempt,
     Backlog,
-    Delivery,
     Dispatch,
     DispatchState,
     Filter,
     Handed,
     Job,
-    Provenance,
     Retention,
 )
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
-from reconciler.core.deliveries import Delivery, DispatchState, Filter, Handed
+from reconciler.core.deliveries import Delivery
 from reconciler.core.errors import ConfigError, Problem
+from reconciler.core.inbox import DispatchState, Filter, Handed
 from reconciler.core.model import Recorded
 from reconciler.core.ports import Progress
 from reconciler.documents.nearest import quoted, suggestion

@@ -16,7 +16,8 @@ from reconciler.cli.flags import Format
 from reconciler.cli.flags_deliveries import ListFlags
 from reconciler.cli.output import Output, Streams
 from reconciler.cli.verbs.deliveries_list import Follower
-from reconciler.core.deliveries import Arrival, Attempt, Delivery, Dispatch, DispatchState, Provenance
+from reconciler.core.deliveries import Delivery, Provenance
+from reconciler.core.inbox import Arrival, Attempt, Dispatch, DispatchState
 from reconciler.core.model import Subscriber, SubscriberKind
 from reconciler.render.deliveries import Content, Told, delivery_rows, delivery_text
 from reconciler.render.painter import PLAIN, Painter

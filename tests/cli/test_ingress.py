@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.deliveries import Filter
+from reconciler.core.inbox import Filter
 from reconciler.core.model import Phase, Secret
 from tests.cli.support import Project
 from tests.support.ingress_process import (

@@ -14,7 +14,8 @@ from typing import Any, cast
 import pytest
 from starlette.types import ASGIApp
 
-from reconciler.core.deliveries import Filter, Provenance
+from reconciler.core.deliveries import Provenance
+from reconciler.core.inbox import Filter
 from reconciler.ingress.app import app
 from reconciler.ingress.ports import untold
 from reconciler.store.keys import KeySource

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.deliveries import Delivery, DispatchState, Filter, Handed
+from reconciler.core.deliveries import Delivery
+from reconciler.core.inbox import DispatchState, Filter, Handed
 from reconciler.ingress.limits import Limits
 from tests.support.faulty_disk import FaultyDisk
 from tests.support.ingress_process import Running, project, running, sent, store_of

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.deliveries import Filter
+from reconciler.core.inbox import Filter
 from tests.support.ingress_process import PATH, SECRET, Running, delivery, project, running, sent, store_of
 
 pytestmark = pytest.mark.processes

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.deliveries import Filter
+from reconciler.core.inbox import Filter
 from tests.support.ingress_process import delivery, project, running, sent, store_of
 
 CONNECTIONS = 16

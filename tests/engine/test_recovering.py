@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.deliveries import Arrival, Delivery, Dispatch, Filter, Provenance, Rebuilt
+from reconciler.core.deliveries import Delivery, Provenance, Rebuilt
 from reconciler.core.errors import (
     ErrorKind,
     ReconcilerError,
@@ -16,6 +16,7 @@ from reconciler.core.errors import (
     ScopeBoundError,
     TerminalError,
 )
+from reconciler.core.inbox import Arrival, Dispatch, Filter
 from reconciler.core.model import Phase, ProviderTraits, Recorded, RecoveryTraits, RecoveryWay
 from reconciler.core.ports import Missed, Outcome, Target
 from reconciler.engine.context import Stop

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx2 as httpx
 
-from reconciler.core.deliveries import Filter
+from reconciler.core.inbox import Filter
 from tests.support.ingress_process import PATH, SECRET, project, store_of
 
 SOURCE = Path(__file__).parents[2] / "examples" / "embed_ingress" / "app.py"

@@ -8,17 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.core.deliveries import (
-    Arrival,
-    Delivery,
-    Dispatch,
-    DispatchState,
-    Filter,
-    Handed,
-    Inbox,
-    Job,
-    Provenance,
-)
+from reconciler.core.deliveries import Delivery, Provenance
+from reconciler.core.inbox import Arrival, Dispatch, DispatchState, Filter, Handed, Inbox, Job
 from reconciler.core.model import EventTraits, Subscriber, SubscriberKind
 from reconciler.engine.context import Stop
 from reconciler.ingress.dispatching import Dispatcher, Means

@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reconciler.core.deliveries import Arrival, Backlog, Delivery, Filter, Handed
+from reconciler.core.deliveries import Delivery
 from reconciler.core.errors import StateError
+from reconciler.core.inbox import Arrival, Backlog, Filter, Handed
 from reconciler.core.model import EventTraits, Phase, Recorded, Relation, Secret, Subscriber, SubscriberKind, WebhookKey
 from reconciler.ingress.app import Ingress, app
 from reconciler.ingress.limits import Limits

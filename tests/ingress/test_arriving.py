@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.deliveries import Arrival, Provenance, Rebuilt, id_key, key_digest
+from reconciler.core.deliveries import Provenance, Rebuilt, id_key, key_digest
+from reconciler.core.inbox import Arrival
 from reconciler.core.model import Secret
 from reconciler.ingress.arriving import (
     REPEATED_WITHIN,

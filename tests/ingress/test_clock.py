@@ -8,7 +8,7 @@ import hmac
 
 import pytest
 
-from reconciler.core.deliveries import Filter
+from reconciler.core.inbox import Filter
 from reconciler.core.model import EventTraits, Secret
 from reconciler.engine.context import Stop
 from reconciler.ingress.admission import FRESH

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.deliveries import EVERY, Attempt, Job
+from reconciler.core.inbox import EVERY, Attempt, Job
 from reconciler.ingress.routes import Retries, Route, Routes
 from reconciler.ingress.targets.event import Again, Event
 from reconciler.testing.memory_inbox import MemoryInbox

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.deliveries import EVERY, Attempt, DispatchState, Filter, Job
 from reconciler.core.errors import StateError
+from reconciler.core.inbox import EVERY, Attempt, DispatchState, Filter, Job
 from reconciler.ingress.counting import Handings
 from reconciler.ingress.dispatching import LONGEST_PAUSE
 from reconciler.ingress.routes import Retries, Route, Routes

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.deliveries import Arrival
 from reconciler.core.errors import StateError
+from reconciler.core.inbox import Arrival
 from reconciler.ingress.keeper import FullError, Keeper
 from tests.ingress.dispatch_support import delivery
 from tests.ingress.receiving_support import MoodyInbox

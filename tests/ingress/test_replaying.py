@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.core.deliveries import DispatchState, Handed, Provenance
+from reconciler.core.deliveries import Provenance
+from reconciler.core.inbox import DispatchState, Handed
 from reconciler.core.model import Relation, Secret
 from reconciler.ingress import handing
 from reconciler.ingress.arriving import Arrivals

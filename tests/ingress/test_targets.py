@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from reconciler.core.deliveries import Dispatch, Job
 from reconciler.core.errors import ConfigError, Problem
+from reconciler.core.inbox import Dispatch, Job
 from reconciler.core.model import EventTraits, Secret
 from reconciler.ingress import targets as public
 from reconciler.ingress.handing import BATCHES, EventReader, shown_source

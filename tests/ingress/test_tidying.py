@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from reconciler.core.deliveries import Filter, Retention
 from reconciler.core.errors import StateError
+from reconciler.core.inbox import Filter, Retention
 from reconciler.engine.context import Stop
 from reconciler.ingress.tidying import EVERY, Tidying
 from reconciler.testing.memory_inbox import MemoryInbox

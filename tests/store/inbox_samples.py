@@ -5,18 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reconciler.core.deliveries import (
-    Arrival,
-    Attempt,
-    Delivery,
-    Dispatch,
-    DispatchState,
-    Filter,
-    Handed,
-    Inbox,
-    Job,
-    Provenance,
-)
+from reconciler.core.deliveries import Delivery, Provenance
+from reconciler.core.inbox import Arrival, Attempt, Dispatch, DispatchState, Filter, Handed, Inbox, Job
 from reconciler.core.model import Subscriber, SubscriberKind
 from tests.store.samples import SCOPE
 

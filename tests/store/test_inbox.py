@@ -1,4 +1,4 @@
-"""What every `core.deliveries.Inbox` does: in SQLite, in PostgreSQL and in memory."""
+"""What every `core.inbox.Inbox` does: in SQLite, in PostgreSQL and in memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.core.deliveries import Arrival, Backlog, DispatchState, Filter, Inbox, Job, Provenance, Retention
+from reconciler.core.deliveries import Provenance
+from reconciler.core.inbox import Arrival, Backlog, DispatchState, Filter, Inbox, Job, Retention
 from reconciler.core.model import Subscriber, SubscriberKind
 from tests.store.conftest import Opened
 from tests.store.inbox_samples import (

@@ -8,7 +8,7 @@ from itertools import count
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.deliveries import Arrival, Attempt, DispatchState, Filter, Inbox, Job
+from reconciler.core.inbox import Arrival, Attempt, DispatchState, Filter, Inbox, Job
 from tests.store.conftest import Opened
 from tests.store.inbox_samples import delivery, dispatch, graph
 from tests.store.samples import lease

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.core.deliveries import Arrival, Retention, id_key
+from reconciler.core.deliveries import id_key
+from reconciler.core.inbox import Arrival, Retention
 from tests.store.conftest import Opened
 from tests.store.inbox_samples import WEBHOOK, arrival, delivery
 from tests.store.samples import SCOPE, lease

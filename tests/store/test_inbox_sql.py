@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, select, update
 
-from reconciler.core.deliveries import Arrival, Attempt, DispatchState, Filter, Inbox, Retention
 from reconciler.core.errors import StateError
+from reconciler.core.inbox import Arrival, Attempt, DispatchState, Filter, Inbox, Retention
 from reconciler.store.inbox import StoredInbox
 from reconciler.store.opening import open_for_reading, open_for_writing
 from reconciler.store.sql import SqlStore

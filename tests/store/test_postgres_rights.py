@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from reconciler.core.deliveries import Arrival, DispatchState, Retention
 from reconciler.core.errors import StateError
+from reconciler.core.inbox import Arrival, DispatchState, Retention
 from reconciler.core.model import Phase, Secret
 from reconciler.core.ports import Write
 from reconciler.store.opening import open_existing, open_for_writing

@@ -13,7 +13,7 @@ from reconciler.cli.flags_deliveries import ListFlags
 from reconciler.cli.output import Output
 from reconciler.cli.running import carry_out, inputs_of
 from reconciler.cli.showing_deliveries import chosen
-from reconciler.core.deliveries import Filter
+from reconciler.core.inbox import Filter
 from reconciler.daemon.draining import Drain
 from reconciler.render.deliveries import Told, deliveries_json, delivery_json, delivery_line, delivery_rows
 from reconciler.wiring.deliveries import DeliveryLog, deliveries_of
