@@ -27,6 +27,7 @@ from reconciler.core.deliveries import Delivery, Provenance, id_key
 from reconciler.core.inbox import Arrival, Attempt, Dispatch, DispatchState, Inbox
 from reconciler.core.model import Subscriber, SubscriberKind
 from reconciler.ingress.arriving import dispatch_id
+from reconciler.store.inboxes import inbox_of
 from reconciler.store.keys import KeySource
 from reconciler.store.opening import open_for_writing
 
@@ -139,7 +140,7 @@ def main() -> None:
         state = os.environ.get("RECONCILER_STATE") or f"sqlite:///{Path(folder, 'state.db')}"
         with open_for_writing(state, KeySource(file=Path(folder, "key"))) as store:
             store.acquire(SCOPE, "bench", 0.0, 1.0)
-            inbox = store.inbox()
+            inbox = inbox_of(store)
             last: list[Arrival] = []
             for size in sizes:
                 number = SMALL if size == 1 else DELIVERIES

@@ -36,6 +36,7 @@ from reconciler.core.ports import Write
 from reconciler.ingress.app import app
 from reconciler.ingress.limits import Limits
 from reconciler.ingress.serving import fast_loop, prepare_process, served
+from reconciler.store.inboxes import inbox_of
 from reconciler.store.keys import KeySource
 from reconciler.store.opening import open_existing, open_for_writing
 from reconciler.wiring.ingress import open_ingress
@@ -261,7 +262,7 @@ def ours(folder: Path, genuine: list[bytes], forged: list[bytes], arguments: arg
     with open_existing(f"sqlite:///{folder}/.reconciler/state.db", KeySource()) as store:
         answered = kept["statuses"]
         assert isinstance(answered, dict)
-        stored = sum(1 for _ in store.inbox().deliveries("bench", Filter(), 10_000_000))
+        stored = sum(1 for _ in inbox_of(store).deliveries("bench", Filter(), 10_000_000))
         assert stored >= answered["200"] + WARM, (stored, answered)
         print("stored        ", stored, "of", answered["200"] + WARM, "acknowledged", flush=True)
 

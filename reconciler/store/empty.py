@@ -9,7 +9,6 @@ from typing import NoReturn, Self
 from reconciler.core.errors import StateError
 from reconciler.core.model import Orphan, Recorded, Secret
 from reconciler.core.ports import Clock, Entry, Lease, Response, Write
-from reconciler.store.empty_inbox import EmptyInbox
 from reconciler.store.meta import passing_fingerprints
 
 
@@ -107,38 +106,34 @@ class EmptyStore:
         """A cache that keeps nothing."""
         return NoResponses()
 
-    def inbox(self) -> EmptyInbox:
-        """Nothing was ever delivered."""
-        return EmptyInbox(self._refuse)
-
     def write(self, lease: Lease, writes: Sequence[Write], entries: Sequence[Entry] = ()) -> None:
-        self._refuse()
+        self.refuse()
 
     def delete(
         self, lease: Lease, webhook_id: str, orphans: Sequence[Orphan] = (), entries: Sequence[Entry] = ()
     ) -> None:
-        self._refuse()
+        self.refuse()
 
     def add_orphan(self, lease: Lease, orphan: Orphan) -> None:
-        self._refuse()
+        self.refuse()
 
     def remove_orphan(self, lease: Lease, orphan_id: str, entries: Sequence[Entry] = ()) -> None:
-        self._refuse()
+        self.refuse()
 
     def binding(self, scope: str) -> str:
         return ""
 
     def bind(self, scope: str, binding: str, base_url: str = "") -> None:
-        self._refuse()
+        self.refuse()
 
     def acquire(self, scope: str, holder: str, now: float, seconds: float) -> Lease | None:
-        self._refuse()
+        self.refuse()
 
     def renew(self, lease: Lease, now: float, seconds: float) -> Lease:
-        self._refuse()
+        self.refuse()
 
     def release(self, lease: Lease) -> None:
-        self._refuse()
+        self.refuse()
 
     def serial(self, scope: str) -> int:
         """No pass was made yet."""
@@ -150,7 +145,8 @@ class EmptyStore:
 
     def mark_applied(self, scope: str, digest: str, serial: int, now: float) -> bool:
         """Nothing can be recorded."""
-        self._refuse()
+        self.refuse()
 
-    def _refuse(self) -> NoReturn:
+    def refuse(self) -> NoReturn:
+        """Nothing can be written here. Raises `StateError`."""
         raise StateError(f"there is no {self._called}, and it is open for reading only")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -15,24 +15,18 @@ from reconciler.store import (
     applied,
     auditing,
     capturing,
-    copying,
     keys,
     leases,
     leftovers,
-    meta,
     records,
-    renaming,
-    rotation,
     vaults,
 )
 from reconciler.store.database import Database
 from reconciler.store.errors import WrongKeyError
 from reconciler.store.failures import translated
-from reconciler.store.inbox import StoredInbox
 from reconciler.store.keys import KeyRing
 from reconciler.store.meta import Fingerprints
 from reconciler.store.responding import StoredResponses
-from reconciler.store.rotation import Rotation
 
 T = TypeVar("T")
 
@@ -66,6 +60,16 @@ class SqlStore:
         if self._responses is not None:
             self._responses.flush()
         self._database.close()
+
+    @property
+    def database(self) -> Database:
+        """What the store is in, for what this package does to it beside a pass."""
+        return self._database
+
+    @property
+    def ring(self) -> KeyRing:
+        """The keys that open it."""
+        return self._ring
 
     @property
     def location(self) -> str:
@@ -131,10 +135,6 @@ class SqlStore:
         if self._responses is None:
             self._responses = StoredResponses(self._database, lambda: self._ring, clock.now)
         return self._responses
-
-    def inbox(self) -> StoredInbox:
-        """The deliveries that this store keeps, and their dispatches."""
-        return StoredInbox(self._database)
 
     def secrets(self, webhook_id: str) -> tuple[Secret, ...]:
         """The secrets that deliveries may be signed with, newest first: the last two that were written."""
@@ -207,25 +207,6 @@ class SqlStore:
     def lease(self, scope: str) -> Lease | None:
         """The lease of `scope` as its holder last took or renewed it, lapsed or not; None where nobody has it."""
         return self._database.read(lambda connection: leases.current(connection, scope))
-
-    def rename_scope(self, old: Lease, new: Lease, binding: str) -> None:
-        """Give all of `old`'s scope to `new`'s, which is bound to `binding`; the same lease twice only binds.
-
-        Raises `BlockedError` where the new scope holds something already.
-        """
-        self._database.write(lambda connection: renaming.rename(connection, old, new, binding))
-
-    def backup(self, target: Path) -> str:
-        """Copy the store to the new file `target`; returns the id of the key that opens the copy.
-
-        Raises `StateError` when `target` exists or cannot be written, or the copy cannot be opened.
-        """
-        copying.copy(self._database, target, lambda connection: meta.unlock(connection, self._ring))
-        return self._database.read(meta.sealing_key)
-
-    def rotate(self, lease: Lease) -> Generator[Rotation, None, None]:
-        """Seal everything with another key: see `rotation.rotate`."""
-        return rotation.rotate(self._database, self._ring.source, lease)
 
     def _with_keys(self, work: Callable[[], T]) -> T:
         """What `work` returns, tried again where the keys were rotated since they were read."""

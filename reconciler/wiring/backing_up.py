@@ -9,6 +9,7 @@ from reconciler.core.ports import Progress
 from reconciler.store.empty import EmptyStore
 from reconciler.store.opening import open_for_reading
 from reconciler.store.readying import no_state
+from reconciler.store.upkeep import back_up
 from reconciler.wiring.inputs import Inputs
 from reconciler.wiring.loading import load_project_of
 from reconciler.wiring.session import announce, key_source
@@ -34,5 +35,5 @@ def backed_up(inputs: Inputs, file: Path, progress: Progress) -> Backup:
         if isinstance(store, EmptyStore):
             raise no_state(store.called)
         announce(store, project.scope, progress)
-        key = store.backup(file)
+        key = back_up(store, file)
         return Backup(state=store.location, file=file, records=store.count(project.scope), key=key)

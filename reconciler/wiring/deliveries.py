@@ -24,6 +24,7 @@ from reconciler.providers.catalogue import known_definitions
 from reconciler.render.deliveries import Content, Told
 from reconciler.render.replays import ReplayPlan
 from reconciler.store.empty import EmptyStore
+from reconciler.store.inboxes import inbox_of
 from reconciler.store.opening import open_for_reading
 from reconciler.store.sql import SqlStore
 from reconciler.system import SystemClock, SystemEntropy
@@ -66,7 +67,7 @@ class DeliveryLog:
 
     def __init__(self, store: SqlStore | EmptyStore, project: Project) -> None:
         self._store = store
-        self._inbox = store.inbox()
+        self._inbox = inbox_of(store)
         self._project = project
         self._records = Records(store, project.scope, project.default_user)
         self._definitions = known_definitions(project.providers)
@@ -217,7 +218,7 @@ def planned(log: DeliveryLog, deliveries: Sequence[Told]) -> tuple[ReplayPlan, l
 
 def replay_all(opened: Opened, replays: Sequence[Replay]) -> int:
     """Put deliveries into the inbox once more; how many dispatches that makes. Raises `StateError`."""
-    ids, inbox, rest = Ids(SystemEntropy()), opened.store.inbox(), iter(replays)
+    ids, inbox, rest = Ids(SystemEntropy()), inbox_of(opened.store), iter(replays)
     clock = SystemClock()
     while some := list(islice(rest, BATCH)):
         inbox.accept([replay.arrival(ids.next(clock.now())) for replay in some])
@@ -256,4 +257,4 @@ def ambiguous(kind: str, beginning: str, found: Sequence[str]) -> Problem:
 
 def revive(opened: Opened, dispatch_ids: Sequence[str]) -> int:
     """Make dead letters due again; how many there were. Raises `StateError`."""
-    return opened.store.inbox().revive(opened.scope, dispatch_ids, opened.clock.now())
+    return inbox_of(opened.store).revive(opened.scope, dispatch_ids, opened.clock.now())

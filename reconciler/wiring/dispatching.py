@@ -40,6 +40,7 @@ from reconciler.providers.guarded import GuardedTransport, Leave
 from reconciler.providers.transport import Call, Transport, TransportError
 from reconciler.settings.targets import HttpDeclaration, LogDeclaration, PythonDeclaration, TargetDeclaration
 from reconciler.settings.urls import host, is_loopback
+from reconciler.store.inboxes import inbox_of
 from reconciler.system import SystemClock, SystemEntropy
 from reconciler.wiring.ingress import Opened
 from reconciler.wiring.session import holder_of
@@ -103,7 +104,7 @@ async def dispatching(
         dispatchers = tuple(
             Dispatcher(
                 Means(
-                    inbox=opened.store.inbox(),
+                    inbox=inbox_of(opened.store),
                     read=read,
                     clock=clock,
                     entropy=entropy,
@@ -116,7 +117,7 @@ async def dispatching(
             )
             for scope in scopes
         )
-        tidying = Tidying(opened.store.inbox(), scopes, clock, opened.progress)
+        tidying = Tidying(inbox_of(opened.store), scopes, clock, opened.progress)
         handing, stop = Dispatching(dispatchers, routes, opened.progress, (tidying,)), Stop()
         running = asyncio.create_task(handing.run(stop))
         try:

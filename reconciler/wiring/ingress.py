@@ -24,6 +24,7 @@ from reconciler.providers.traits import provider_traits
 from reconciler.providers.transport import Call, OversizedReplyError, Transport, TransportError
 from reconciler.settings.credentials import DeclaredCredentials
 from reconciler.settings.urls import host
+from reconciler.store.inboxes import inbox_of
 from reconciler.store.opening import open_existing
 from reconciler.store.sql import SqlStore
 from reconciler.system import SystemClock, SystemEntropy
@@ -63,7 +64,7 @@ class Opened:
         return Ports(
             webhooks=self.webhooks,
             vendors=self.vendors,
-            inbox=self.store.inbox(),
+            inbox=inbox_of(self.store),
             fetch=self.fetch,
             clock=SystemClock(),
             entropy=SystemEntropy(),

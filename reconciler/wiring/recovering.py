@@ -18,6 +18,7 @@ from reconciler.ingress.ports import Vendor
 from reconciler.providers.catalogue import known_definitions
 from reconciler.store.empty_inbox import EmptyInbox
 from reconciler.store.inbox import StoredInbox
+from reconciler.store.inboxes import inbox_of
 from reconciler.wiring.dispatching import ordered_by
 from reconciler.wiring.ingress import vendor_of
 from reconciler.wiring.loading import Loaded
@@ -55,12 +56,12 @@ async def recover(session: Session, loaded: Loaded, span: Span, stop: Stop) -> t
 
 async def ingress_is_used(session: Session) -> bool:
     """Whether deliveries of this scope ever came to the inbox: where somebody else takes them, none is missing here."""
-    inbox, scope = session.store.inbox(), session.scope.name
+    inbox, scope = inbox_of(session.store), session.scope.name
     return await asyncio.to_thread(lambda: next(inbox.deliveries(scope, Filter(), 1), None) is not None)
 
 
 def _recovery(session: Session, loaded: Loaded) -> Recovery:
-    inbox = session.store.inbox()
+    inbox = inbox_of(session.store)
     means = Means(inbox=inbox, seen=_Seen(inbox, session.scope.name), admit=_Admitting(session, loaded))
     return Recovery(session.ports, session.scope, means)
 

@@ -21,6 +21,7 @@ from reconciler.core.inbox import Arrival, Attempt, Dispatch, DispatchState
 from reconciler.core.model import Subscriber, SubscriberKind
 from reconciler.render.deliveries import Content, Told, delivery_rows, delivery_text
 from reconciler.render.painter import PLAIN, Painter
+from reconciler.store.inboxes import inbox_of
 from reconciler.wiring.deliveries import deliveries_of
 from reconciler.wiring.inputs import Inputs
 from tests.cli.ingress_support import ingress_of
@@ -92,14 +93,14 @@ def put(project: Project, number: int = 1, **changes: Any) -> str:
             subscriber=Subscriber(SubscriberKind.GRAPH, "triage"),
             events=delivery.events,
         )
-        store.inbox().accept([Arrival(delivery=delivery, keys=(), dispatches=(dispatch,))])
+        inbox_of(store).accept([Arrival(delivery=delivery, keys=(), dispatches=(dispatch,))])
     return delivery.id
 
 
 def end(project: Project, number: int, state: DispatchState = DispatchState.DEAD) -> None:
     """Its dispatch ends so."""
     with opened(project) as store:
-        inbox, now = store.inbox(), project.now()
+        inbox, now = inbox_of(store), project.now()
         inbox.claim("acme", "test", now + 1, 1.0, 10)
         dispatch = f"a{number:031x}"
         inbox.settle("test", [Attempt(dispatch_id=dispatch, state=state, at=now, seconds=0.5, error="it answered 500")])

@@ -12,6 +12,7 @@ import pytest
 
 from reconciler.core.inbox import Filter
 from reconciler.core.model import Phase, Secret
+from reconciler.store.inboxes import inbox_of
 from tests.cli.support import Project
 from tests.support.ingress_process import (
     ID,
@@ -30,7 +31,7 @@ from tests.support.ingress_process import (
 def kept(root: Path) -> list[str]:
     """The provider's ids of what is stored, oldest first."""
     with store_of(root) as store:
-        return [each.provider_delivery_id for each, _ in store.inbox().deliveries("acme", Filter(), 1000)][::-1]
+        return [each.provider_delivery_id for each, _ in inbox_of(store).deliveries("acme", Filter(), 1000)][::-1]
 
 
 @pytest.mark.processes
@@ -167,7 +168,7 @@ async def test_a_log_that_nobody_reads_does_not_keep_it_from_its_end(tmp_path: P
         os.close(stuck)
         os.close(full)
     with store_of(root) as store:
-        assert store.inbox().backlog("acme").count > 0
+        assert inbox_of(store).backlog("acme").count > 0
 
 
 @pytest.mark.processes

@@ -18,6 +18,7 @@ from reconciler.core.deliveries import Provenance
 from reconciler.core.inbox import Filter
 from reconciler.ingress.app import app
 from reconciler.ingress.ports import untold
+from reconciler.store.inboxes import inbox_of
 from reconciler.store.keys import KeySource
 from reconciler.store.opening import open_for_reading, open_for_writing
 from reconciler.system import SystemClock
@@ -81,7 +82,7 @@ class World(Project):
     def kept(self) -> list[tuple[str, Provenance, int]]:
         """What the inbox holds: provider, how it came, and to how many it is dispatched; oldest first."""
         with open_for_reading(f"sqlite:///{self.root}/.reconciler/state.db", KeySource()) as store:
-            told = store.inbox().deliveries("acme", Filter(after="0"), 100)
+            told = inbox_of(store).deliveries("acme", Filter(after="0"), 100)
             return [(delivery.provider, delivery.provenance, len(handed)) for delivery, handed in told]
 
     def webhooks(self, outcome: Any) -> dict[str, dict[str, Any]]:

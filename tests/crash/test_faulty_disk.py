@@ -21,6 +21,7 @@ import pytest
 from reconciler.core.deliveries import Delivery
 from reconciler.core.inbox import DispatchState, Filter, Handed
 from reconciler.ingress.limits import Limits
+from reconciler.store.inboxes import inbox_of
 from tests.support.faulty_disk import FaultyDisk
 from tests.support.ingress_process import Running, project, running, sent, store_of
 from tests.support.load import SLACK, Senders, until
@@ -73,7 +74,7 @@ def assert_handed_on(root: Path, most: int = 1) -> None:
 def kept(root: Path) -> list[tuple[Delivery, Sequence[Handed]]]:
     """Everything that is stored."""
     with store_of(root) as store:
-        return [*store.inbox().deliveries("acme", Filter(), 1_000_000)]
+        return [*inbox_of(store).deliveries("acme", Filter(), 1_000_000)]
 
 
 async def settled(root: Path) -> None:
@@ -81,7 +82,7 @@ async def settled(root: Path) -> None:
 
     def done() -> bool:
         with store_of(root) as store:
-            return store.inbox().next_due("acme") is None
+            return inbox_of(store).next_due("acme") is None
 
     await until(done)
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.inbox import Filter
+from reconciler.store.inboxes import inbox_of
 from tests.support.ingress_process import PATH, SECRET, Running, delivery, project, running, sent, store_of
 
 pytestmark = pytest.mark.processes
@@ -94,7 +95,7 @@ async def answers(port: int, raw: bytes) -> bytes:
 def assert_only_genuine_ones_are_kept(root: Path) -> None:
     """What is stored is signed."""
     with store_of(root) as store:
-        stored = [kept for kept, _ in store.inbox().deliveries("acme", Filter(), 1000)]
+        stored = [kept for kept, _ in inbox_of(store).deliveries("acme", Filter(), 1000)]
     for kept in stored:
         told = [value for name, value in kept.headers if name == "x-hub-signature-256"]
         assert told == ["sha256=" + hmac.digest(SECRET.reveal().encode(), kept.body, "sha256").hex()]

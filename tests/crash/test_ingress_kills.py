@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.core.inbox import Filter
+from reconciler.store.inboxes import inbox_of
 from tests.support.ingress_process import delivery, project, running, sent, store_of
 
 CONNECTIONS = 16
@@ -56,7 +57,7 @@ async def assert_nothing_is_lost(root: Path, rounds: int) -> None:
     for turn in range(rounds):
         acknowledged |= {*await killed(root, numbers, 1 + turn * 37 % 200, turn % 7 / 1000)}
         with store_of(root) as store:
-            stored = [*store.inbox().deliveries("acme", Filter(), 1_000_000)]
+            stored = [*inbox_of(store).deliveries("acme", Filter(), 1_000_000)]
         ids = [kept.provider_delivery_id for kept, _ in stored]
         assert {f"d{number}" for number in acknowledged} <= {*ids}
         assert len(ids) == len({*ids})
@@ -94,7 +95,7 @@ def outcomes(root: Path) -> dict[str, str]:
     with sqlite3.connect(root / ".reconciler" / "state.db") as database:
         database.execute("UPDATE dispatches SET due_at = 0 WHERE state = 'pending'")
     with store_of(root) as store:
-        stored = [*store.inbox().deliveries("acme", Filter(), 100)]
+        stored = [*inbox_of(store).deliveries("acme", Filter(), 100)]
     return {kept.provider_delivery_id: f"{handed[0].state} {handed[0].error}".strip() for kept, handed in stored}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx2 as httpx
 
 from reconciler.core.inbox import Filter
+from reconciler.store.inboxes import inbox_of
 from tests.support.ingress_process import PATH, SECRET, project, store_of
 
 SOURCE = Path(__file__).parents[2] / "examples" / "embed_ingress" / "app.py"
@@ -41,4 +42,4 @@ async def test_a_platform_takes_deliveries_in_its_own_application(tmp_path: Path
         assert (await client.post(f"/hooks{PATH}", content=b"{}", headers=headers)).status_code == 404
 
     with store_of(root) as store:
-        assert [kept.body for kept, _ in store.inbox().deliveries("acme", Filter(), 10)] == [body]
+        assert [kept.body for kept, _ in inbox_of(store).deliveries("acme", Filter(), 10)] == [body]

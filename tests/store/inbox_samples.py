@@ -8,12 +8,23 @@ from typing import Any
 from reconciler.core.deliveries import Delivery, Provenance
 from reconciler.core.inbox import Arrival, Attempt, Dispatch, DispatchState, Filter, Handed, Inbox, Job
 from reconciler.core.model import Subscriber, SubscriberKind
+from reconciler.store.empty_inbox import EmptyInbox
+from reconciler.store.inbox import StoredInbox
+from reconciler.store.inboxes import inbox_of
+from reconciler.store.sql import SqlStore
+from reconciler.testing.memory_inbox import MemoryInbox
+from reconciler.testing.memory_store import MemoryStore
 from tests.store.samples import SCOPE
 
 WEBHOOK = "00000000-0000-4000-8000-000000000001"
 TRIAGE = Subscriber(SubscriberKind.GRAPH, "triage-bot")
 LATER = 1000.0
 """When everything that is not put off is due."""
+
+
+def inbox_in(store: SqlStore | MemoryStore) -> StoredInbox | EmptyInbox | MemoryInbox:
+    """The inbox of a store, be it in a database or in memory."""
+    return store.inbox() if isinstance(store, MemoryStore) else inbox_of(store)
 
 
 def delivery(number: int = 1, **fields: Any) -> Delivery:

@@ -15,6 +15,7 @@ from reconciler.core.errors import LeaseLostError, StateError
 from reconciler.core.ports import Entry, Lease, Outcome, Store, Write
 from reconciler.store.opening import open_for_reading, open_for_writing
 from reconciler.store.tables import history
+from reconciler.store.upkeep import back_up, rename_scope
 from tests.store.samples import KEY, SCOPE, entry, lease, put, recorded, source, url
 
 
@@ -156,7 +157,7 @@ def test_the_log_moves_along_with_its_scope(tmp_path: Path) -> None:
     with open_for_writing(url(tmp_path / "state.db"), source(KEY)) as store:
         store.write(lease(store), [], [entry(1), entry(2)])
         before = _entries(store, SCOPE)
-        store.rename_scope(lease(store), lease(store, "new"), "project")
+        rename_scope(store, lease(store), lease(store, "new"), "project")
 
         assert _entries(store, "new") == before
         assert _entries(store, SCOPE) == []
@@ -166,7 +167,7 @@ def test_a_backup_holds_the_log(tmp_path: Path) -> None:
     """The copy tells the same past."""
     with open_for_writing(url(tmp_path / "state.db"), source(KEY)) as store:
         store.write(lease(store), [], [replace(entry(), message="made")])
-        store.backup(tmp_path / "copy.db")
+        back_up(store, tmp_path / "copy.db")
 
     with open_for_reading(url(tmp_path / "copy.db"), source(KEY)) as copy:
         assert [each.message for each in copy.history(SCOPE)] == ["made"]

@@ -23,6 +23,7 @@ from tests.store.inbox_samples import (
     ended,
     graph,
     handed,
+    inbox_in,
     listed,
     numbers,
 )
@@ -36,7 +37,7 @@ def inbox(store: Opened) -> Inbox:
     """The inbox of a store that knows two scopes."""
     for scope in (SCOPE, "other"):
         lease(store, scope)
-    return store.inbox()
+    return inbox_in(store)
 
 
 # -- keeping -----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.inbox import Arrival, Attempt, DispatchState, Filter, Inbox, Job
 from tests.store.conftest import Opened
-from tests.store.inbox_samples import delivery, dispatch, graph
+from tests.store.inbox_samples import delivery, dispatch, graph, inbox_in
 from tests.store.samples import lease
 
 _WORKERS = ("a", "b")
@@ -127,7 +127,7 @@ class _World:
 
 def test_nothing_is_lost_doubled_or_overtaken(store: Opened) -> None:
     """Whatever is accepted, claimed, settled, revived and left to lapse, in whatever order."""
-    inbox, numbers = store.inbox(), count(1)
+    inbox, numbers = inbox_in(store), count(1)
 
     @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
     @given(_STEPS)

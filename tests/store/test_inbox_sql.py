@@ -17,10 +17,12 @@ from sqlalchemy import Connection, event, select, update
 from reconciler.core.errors import StateError
 from reconciler.core.inbox import Arrival, Attempt, DispatchState, Filter, Inbox, Retention
 from reconciler.store.inbox import StoredInbox
+from reconciler.store.inboxes import inbox_of
 from reconciler.store.opening import open_for_reading, open_for_writing
 from reconciler.store.sql import SqlStore
 from reconciler.store.sqlite import WritingDatabase
 from reconciler.store.tables import deliveries, delivery_keys, dispatches
+from reconciler.store.upkeep import back_up, rename_scope, rotate
 from tests.store.inbox_samples import (
     LATER,
     WEBHOOK,
@@ -53,7 +55,7 @@ def store(path: Path) -> Iterator[SqlStore]:
 @pytest.fixture
 def inbox(store: SqlStore) -> Inbox:
     """The inbox of that store."""
-    return store.inbox()
+    return inbox_of(store)
 
 
 # -- on disk -----------------------------------------------------------------------------------------------------------
@@ -99,7 +101,7 @@ def test_another_process_sees_what_was_accepted(path: Path, inbox: Inbox) -> Non
     """A store that is open to read tells it while the writer goes on, and with the writer gone."""
     inbox.accept([arrival()])
     with open_for_reading(url(path), source(KEY)) as reader:
-        assert listed(reader.inbox()) == [1]
+        assert listed(inbox_of(reader)) == [1]
 
 
 def test_bodies_are_for_the_owners_eyes(path: Path, inbox: Inbox) -> None:
@@ -116,7 +118,7 @@ def test_what_no_database_takes_is_left_out(state: str) -> None:
     odd = "guid\0-\ud800"
     with open_for_writing(state, source(KEY)) as store:
         lease(store)
-        inbox = store.inbox()
+        inbox = inbox_of(store)
         kept = delivery(provider_delivery_id=odd, query=odd, headers=(("x-odd", odd),), events=(odd,), body=b"\0\xff")
         inbox.accept([Arrival(delivery=kept, keys=(odd,), dispatches=(dispatch(kept, events=(odd,)),)), arrival(2)])
         (job, _) = claimed(inbox)
@@ -137,7 +139,7 @@ def test_a_batch_is_kept_whole_or_not_at_all(state: str) -> None:
     """A scope that is not there, as after it was renamed, is told; its batch can be brought again."""
     with open_for_writing(state, source(KEY)) as store:
         lease(store)
-        inbox = store.inbox()
+        inbox = inbox_of(store)
 
         with pytest.raises(StateError, match="the scope acme, gone is not, or no longer, in this state"):
             inbox.accept([arrival(1), arrival(2, scope="gone")])
@@ -196,10 +198,10 @@ def test_a_store_open_to_read_changes_nothing(path: Path, verb: str) -> None:
         if existing:
             with open_for_writing(url(path), source(KEY)) as store:
                 lease(store)
-                store.inbox().accept([arrival(1)])
+                inbox_of(store).accept([arrival(1)])
         before = listing(path.parent)
         with open_for_reading(url(path), source(KEY)) as reader:
-            inbox = reader.inbox()
+            inbox = inbox_of(reader)
             assert listed(inbox) == [1] * existing
             assert (inbox.delivery(SCOPE, delivery(1).id) is not None) is existing
             assert inbox.next_due(SCOPE) == inbox.last_received(SCOPE, WEBHOOK) == (1.0 if existing else None)
@@ -254,7 +256,7 @@ def test_a_dispatch_that_moves_leaves_nothing_behind(state: str) -> None:
     """One that is known goes to the delivery that came last, within a batch too, and is there once."""
     with open_for_writing(state, source(KEY)) as store:
         lease(store)
-        inbox = store.inbox()
+        inbox = inbox_of(store)
         first, second, third = (delivery(number) for number in (1, 2, 3))
         same = [Arrival(delivery=each, keys=(), dispatches=(dispatch(each, id="0" * 32),)) for each in (first, second)]
         inbox.accept([same[0], arrival(5)])
@@ -353,11 +355,11 @@ def test_the_inbox_moves_along_with_its_scope(state: str) -> None:
     """Deliveries, what they are known by, and dispatches, claimed ones too."""
     with open_for_writing(state, source(KEY)) as store:
         lease(store)
-        inbox = store.inbox()
+        inbox = inbox_of(store)
         inbox.accept([arrival(1), arrival(2, ordered=True)])
         (job, _) = claimed(inbox)
 
-        store.rename_scope(lease(store), lease(store, "new"), "project")
+        rename_scope(store, lease(store), lease(store, "new"), "project")
 
         assert listed(inbox) == []
         assert [kept.id for kept, _ in inbox.deliveries("new", Filter(), 9)] == [delivery(2).id, delivery(1).id]
@@ -371,25 +373,25 @@ def test_the_inbox_moves_along_with_its_scope(state: str) -> None:
 def test_a_backup_holds_the_inbox(path: Path, store: SqlStore, inbox: Inbox) -> None:
     """The copy knows every delivery, and what is still to be dispatched."""
     inbox.accept([arrival()])
-    store.backup(path.with_name("copy.db"))
+    back_up(store, path.with_name("copy.db"))
 
     with open_for_writing(url(path.with_name("copy.db")), source(KEY)) as copy:
-        assert numbers(claimed(copy.inbox())) == [1]
-        assert list(copy.inbox().accept([arrival(2, "id guid-1")])) == [delivery(1).id]
+        assert numbers(claimed(inbox_of(copy))) == [1]
+        assert list(inbox_of(copy).accept([arrival(2, "id guid-1")])) == [delivery(1).id]
 
 
 def test_the_inbox_goes_on_while_keys_are_rotated(path: Path) -> None:
     """Nothing in it depends on the encryption key."""
     with open_for_writing(url(path), source(KEY)) as store:
         lease(store)
-        store.inbox().accept([arrival(1)])
+        inbox_of(store).accept([arrival(1)])
     with open_for_writing(url(path), source(OTHER_KEY, KEY)) as store:
-        inbox = store.inbox()
-        for number, _ in enumerate(store.rotate(lease(store)), start=2):
+        inbox = inbox_of(store)
+        for number, _ in enumerate(rotate(store, lease(store)), start=2):
             inbox.accept([arrival(number), arrival(99, "id guid-1")])
     with open_for_writing(url(path), source(OTHER_KEY)) as store:
-        assert listed(store.inbox())[-1] == 1
-        assert handed(store.inbox(), 1).state == "pending"
+        assert listed(inbox_of(store))[-1] == 1
+        assert handed(inbox_of(store), 1).state == "pending"
 
 
 def test_processes_share_one_inbox(state: str) -> None:
@@ -399,7 +401,7 @@ def test_processes_share_one_inbox(state: str) -> None:
         lease(stores[0])
 
         def work(place: int) -> list[int]:
-            inbox, name = stores[place].inbox(), f"worker-{place}"
+            inbox, name = inbox_of(stores[place]), f"worker-{place}"
             found: list[int] = []
             for number in range(1, 16):
                 inbox.accept([arrival(100 * place + number, f"id {number}", ordered=True)])
@@ -410,8 +412,8 @@ def test_processes_share_one_inbox(state: str) -> None:
 
         with ThreadPoolExecutor(3) as pool:
             handed_on = list(chain.from_iterable(pool.map(work, range(3))))
-        while jobs := claimed(stores[0].inbox()):
-            stores[0].inbox().settle("worker-1", [ended(job) for job in jobs])
+        while jobs := claimed(inbox_of(stores[0])):
+            inbox_of(stores[0]).settle("worker-1", [ended(job) for job in jobs])
             handed_on += [int(job.delivery.provider_delivery_id.rpartition("-")[2]) % 100 for job in jobs]
 
     assert sorted(handed_on) == list(range(1, 16))

@@ -28,6 +28,7 @@ from reconciler.store.schema import HEAD, PACKAGED, Schema
 from reconciler.store.sql import SqlStore
 from reconciler.store.tables import METADATA
 from reconciler.store.upgrading import upgrade
+from reconciler.store.upkeep import back_up, rotate
 from tests.store.samples import (
     KEY,
     OTHER_KEY,
@@ -308,7 +309,7 @@ def test_keys_are_rotated_in_the_key_file(postgres: str, tmp_path: Path) -> None
         before = load(keys).ids
         writer.write(lease(writer), [Write(record=recorded(), secret=_SECRET)])
         with open_existing(postgres, keys) as other:
-            done = list(other.rotate(lease(other)))[-1]
+            done = list(rotate(other, lease(other)))[-1]
         assert (done.done, done.resealed, done.dropped, done.file) == (True, 1, before, keys.file)
         assert load(keys).ids == (done.key,)
         assert writer.secrets(recorded().id) == reader.secrets(recorded().id) == (_SECRET,)
@@ -317,7 +318,7 @@ def test_keys_are_rotated_in_the_key_file(postgres: str, tmp_path: Path) -> None
 def test_keys_are_rotated_between_given_ones(filled: str) -> None:
     """With RECONCILER_KEY=NEW,OLD; afterwards the old one opens nothing."""
     with open_existing(filled, source(OTHER_KEY, KEY)) as store:
-        done = list(store.rotate(lease(store)))[-1]
+        done = list(rotate(store, lease(store)))[-1]
         assert (done.done, done.file) == (True, None)
     with open_for_reading(filled, source(OTHER_KEY)) as store:
         assert store.secrets(recorded().id) == (_SECRET,)
@@ -580,7 +581,7 @@ def test_a_backup_is_the_servers_business(filled: str, tmp_path: Path) -> None:
     with open_for_reading(filled, source(KEY)) as store:
         assert isinstance(store, SqlStore)
         with pytest.raises(StateError, match="`pg_dump`, and keep RECONCILER_KEY"):
-            store.backup(tmp_path / "copy.db")
+            back_up(store, tmp_path / "copy.db")
 
     assert list(tmp_path.iterdir()) == []
 

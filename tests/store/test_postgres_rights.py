@@ -14,6 +14,7 @@ from reconciler.core.errors import StateError
 from reconciler.core.inbox import Arrival, DispatchState, Retention
 from reconciler.core.model import Phase, Secret
 from reconciler.core.ports import Write
+from reconciler.store.inboxes import inbox_of
 from reconciler.store.opening import open_existing, open_for_writing
 from tests.docs.pages import blocks
 from tests.store.inbox_samples import LATER, arrival, claimed, delivery, dispatch, ended
@@ -79,7 +80,7 @@ def _work(url: str) -> None:
         assert store.record(SCOPE, recorded().id) == recorded()
         assert store.secrets(recorded().id) == (_SECRET,)
         assert store.capture(SCOPE, recorded(2).id, _SECRET)
-        inbox = store.inbox()
+        inbox = inbox_of(store)
         inbox.accept([arrival(1), arrival(2), arrival(3)])
         assert inbox.accept([arrival(4, "id guid-1", "digest 1")]) == [arrival(1).delivery.id]
         again = dispatch(delivery(5), id=dispatch(delivery(3)).id)

@@ -17,6 +17,7 @@ from reconciler.store.keys import KeySource
 from reconciler.store.opening import open_for_reading, open_for_writing
 from reconciler.store.rotation import Rotation
 from reconciler.store.sql import SqlStore
+from reconciler.store.upkeep import rotate
 from tests.store.samples import KEY, OTHER_KEY, SCOPE, lease, listing, recorded, source, url
 
 _SIGN = Secret("signed")
@@ -56,7 +57,7 @@ def _key_ids(path: Path) -> set[str]:
 def _steps(store: SqlStore) -> list[Rotation]:
     held = lease(store)
     try:
-        return list(store.rotate(held))
+        return list(rotate(store, held))
     finally:
         store.release(held)
 
@@ -65,7 +66,7 @@ def rotate_and_die(state: str, step: int) -> None:
     """Rotate with one secret a transaction, and end this process without a farewell after `step` steps."""
     store = open_for_writing(state, KeySource())
     held = lease(store)
-    for number, _ in enumerate(rotation.rotate(store._database, store._ring.source, held, batch=1), 1):
+    for number, _ in enumerate(rotation.rotate(store.database, store.ring.source, held, batch=1), 1):
         if number == step:
             os._exit(9)
     os._exit(0)
@@ -119,7 +120,7 @@ def test_seven_steps_are_all_there_are(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     _filled(path, KeySource())
     with open_for_writing(url(path), KeySource()) as store:
-        assert len(list(rotation.rotate(store._database, store._ring.source, lease(store), batch=1))) == 7
+        assert len(list(rotation.rotate(store.database, store.ring.source, lease(store), batch=1))) == 7
 
 
 def test_a_draft_of_the_key_file_that_was_left_does_no_harm(tmp_path: Path) -> None:
@@ -238,7 +239,7 @@ def test_whoever_lost_the_lease_rotates_no_further(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     sign = _filled(path, KeySource())
     with open_for_writing(url(path), KeySource()) as store:
-        steps = store.rotate(lease(store))
+        steps = rotate(store, lease(store))
         next(steps)
         assert store.acquire(SCOPE, "another pass", now=1000.0, seconds=15.0)
         with pytest.raises(LeaseLostError):

@@ -18,6 +18,7 @@ from reconciler.store.opening import open_existing, open_for_reading, open_for_w
 from reconciler.store.schema import HEAD, Schema
 from reconciler.store.sql import SqlStore
 from reconciler.store.upgrading import upgrade
+from reconciler.store.upkeep import back_up, rename_scope, rotate
 from tests.store.samples import BASE_URL, KEY, OTHER_KEY, SCOPE, lease, listing, orphan, put, recorded, source, url
 from tests.store.test_migrations import _FAILING, _NEXT, _next_schema
 
@@ -46,7 +47,7 @@ def test_a_backup_holds_what_the_state_holds(tmp_path: Path) -> None:
     path = _created(tmp_path / "state.db")
     with open_for_reading(url(path), source(KEY)) as store:
         assert isinstance(store, SqlStore)
-        key = store.backup(tmp_path / "copy.db")
+        key = back_up(store, tmp_path / "copy.db")
 
     assert sorted(listing(tmp_path)) == ["copy.db", "state.db"]
     assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
@@ -65,7 +66,7 @@ def test_a_backup_is_consistent_while_others_write(tmp_path: Path) -> None:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         other.execute("DELETE FROM webhooks")
-        writer.backup(tmp_path / "copy.db")
+        back_up(writer, tmp_path / "copy.db")
         other.execute("ROLLBACK")
         other.close()
 
@@ -82,7 +83,7 @@ def test_a_backup_replaces_nothing(tmp_path: Path, kind: str) -> None:
     else:
         target.symlink_to(tmp_path / "nowhere")
     with open_for_writing(url(path), source(KEY)) as store, pytest.raises(StateError, match="exists already"):
-        store.backup(target)
+        back_up(store, target)
 
     assert target.is_symlink() if kind == "link" else target.read_text() == "precious"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["copy.db", "state.db"]
@@ -98,7 +99,7 @@ def test_a_damaged_state_is_not_passed_off_as_a_backup(tmp_path: Path) -> None:
     path.write_bytes(content)
 
     with open_for_writing(url(path), source(KEY)) as broken, pytest.raises(StateError, match="damaged"):
-        broken.backup(tmp_path / "copy.db")
+        back_up(broken, tmp_path / "copy.db")
 
     assert sorted(listing(tmp_path)) == ["state.db"]
 
@@ -108,7 +109,7 @@ def test_a_backup_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     path = _created(tmp_path / "state.db")
     with open_for_writing(url(path), source(KEY)) as store:
         with pytest.raises(StateError, match=r"the backup .*none/copy\.db cannot be used"):
-            store.backup(tmp_path / "none" / "copy.db")
+            back_up(store, tmp_path / "none" / "copy.db")
         assert store.records(SCOPE) == [recorded()]
 
 
@@ -214,7 +215,7 @@ def test_a_renamed_scope_takes_everything_along(tmp_path: Path) -> None:
     with open_for_writing(url(_created(tmp_path / "state.db")), source(KEY)) as store:
         store.bind(SCOPE, "old project")
         before = lease(store)
-        store.rename_scope(*_leases(store, SCOPE, "new"), "new project")
+        rename_scope(store, *_leases(store, SCOPE, "new"), "new project")
 
         assert store.scopes() == ("new",)
         assert store.records("new") == [recorded()]
@@ -233,7 +234,7 @@ def test_serials_go_on_growing_in_a_renamed_scope(tmp_path: Path) -> None:
         for _ in range(5):
             lease(store)
         serial = store.serial(SCOPE)
-        store.rename_scope(*_leases(store, SCOPE, "new"), "project")
+        rename_scope(store, *_leases(store, SCOPE, "new"), "project")
         assert store.serial("new") > serial
 
 
@@ -242,7 +243,7 @@ def test_the_same_name_twice_only_binds(tmp_path: Path) -> None:
     with open_for_writing(url(_created(tmp_path / "state.db")), source(KEY)) as store:
         store.bind(SCOPE, "old place")
         held = lease(store)
-        store.rename_scope(held, held, "new place")
+        rename_scope(store, held, held, "new place")
         assert store.binding(SCOPE) == "new place"
         assert store.records(SCOPE) == [recorded()]
 
@@ -252,7 +253,7 @@ def test_two_scopes_are_never_merged(tmp_path: Path) -> None:
     with open_for_writing(url(_created(tmp_path / "state.db")), source(KEY)) as store:
         put(store, recorded(2), scope="new")
         with pytest.raises(BlockedError, match="never merged"):
-            store.rename_scope(*_leases(store, SCOPE, "new"), "project")
+            rename_scope(store, *_leases(store, SCOPE, "new"), "project")
         assert (store.records(SCOPE), store.records("new")) == ([recorded(1)], [recorded(2)])
 
 
@@ -260,10 +261,10 @@ def test_a_scope_is_renamed_back(tmp_path: Path) -> None:
     """Former base URLs that both names know are no hindrance."""
     with open_for_writing(url(_created(tmp_path / "state.db")), source(KEY)) as store:
         for old, new in ((SCOPE, "new"), ("new", SCOPE)):
-            store.rename_scope(*_leases(store, old, new), "project")
+            rename_scope(store, *_leases(store, old, new), "project")
         put(store, recorded(2), scope="third")
         store.delete(lease(store, "third"), recorded(2).id)
-        store.rename_scope(*_leases(store, SCOPE, "third"), "project")
+        rename_scope(store, *_leases(store, SCOPE, "third"), "project")
         assert store.base_urls("third") == {BASE_URL}
 
 
@@ -298,7 +299,7 @@ def test_a_full_disk_stops_a_rotation_and_loses_nothing(tmp_path: Path) -> None:
         store.write(lease(store), [Write(record=recorded(), secret=_SECRET)])
         store.close()
     with open_for_writing(url(path), source(OTHER_KEY, KEY)) as store:
-        steps = store.rotate(lease(store))
+        steps = rotate(store, lease(store))
         next(steps)
         path.chmod(0o600)
         _fail_writes(store)
@@ -306,7 +307,7 @@ def test_a_full_disk_stops_a_rotation_and_loses_nothing(tmp_path: Path) -> None:
             list(steps)
     with open_for_writing(url(path), source(OTHER_KEY, KEY)) as store:
         assert store.secrets(recorded().id) == (_SECRET,)
-        assert list(store.rotate(lease(store)))[-1].done
+        assert list(rotate(store, lease(store)))[-1].done
 
 
 def _fail_writes(store: SqlStore) -> None:
@@ -331,6 +332,6 @@ def test_a_key_file_that_cannot_be_replaced_stops_the_rotation(tmp_path: Path) -
         if os.access(folder, os.W_OK):
             pytest.skip("this user may write to read-only folders")
         with pytest.raises(StateError, match="key"):
-            list(store.rotate(lease(store)))
+            list(rotate(store, lease(store)))
         folder.chmod(0o700)
     assert (folder / "key").read_text() == before

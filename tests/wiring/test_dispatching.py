@@ -29,6 +29,7 @@ from reconciler.providers.transport import Call, Reply, TransportError
 from reconciler.settings.environment import read_settings
 from reconciler.settings.secrets import SecretReference
 from reconciler.settings.targets import HttpDeclaration
+from reconciler.store.inboxes import inbox_of
 from reconciler.system import SystemClock
 from reconciler.wiring import dispatching
 from reconciler.wiring.dispatching import Dispatching, leave_of, ordered_by, posting, routed
@@ -277,7 +278,7 @@ async def test_what_was_kept_for_long_enough_is_let_go_of_while_the_ingress_runs
             tidied.set()
 
     async with open_ingress(Inputs(directory=root, files=(), environment={}), progress) as opened:
-        inbox = opened.store.inbox()
+        inbox = inbox_of(opened.store)
         inbox.accept([replace(arrival(1), keys=()), replace(arrival(2, at=SystemClock().now()), keys=())])
         async with dispatching.dispatching(opened), asyncio.timeout(20):
             await tidied.wait()

@@ -18,6 +18,7 @@ from reconciler.ingress.limits import Limits
 from reconciler.ingress.measuring import BacklogGauges, metrics
 from reconciler.ingress.ports import Ports
 from reconciler.ingress.serving import fast_loop, prepare_process, served
+from reconciler.store.inboxes import inbox_of
 from reconciler.system import SystemClock
 from reconciler.wiring.dispatching import dispatching, ordered_by
 from reconciler.wiring.ingress import Opened, open_ingress
@@ -60,7 +61,7 @@ async def _tell(ingress: Ingress, opened: Opened, flags: IngressFlags, output: O
     if flags.metrics_port is None:
         return
     scopes = (opened.project.scope, *_also(flags))
-    backlog = BacklogGauges(opened.store.inbox(), scopes, SystemClock(), ingress.counters)
+    backlog = BacklogGauges(inbox_of(opened.store), scopes, SystemClock(), ingress.counters)
     told = metrics(ingress.counters, backlog.look)
     counted = await stack.enter_async_context(served(told, flags.metrics_host, flags.metrics_port))
     output("ingress_metrics", message=f"metrics at {counted.origin}/metrics", url=f"{counted.origin}/metrics")

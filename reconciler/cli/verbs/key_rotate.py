@@ -13,6 +13,7 @@ from reconciler.core.model import Json
 from reconciler.daemon.draining import Drain
 from reconciler.render.painter import counted
 from reconciler.store.rotation import Rotation
+from reconciler.store.upkeep import rotate
 from reconciler.wiring.keeping import Kept
 
 
@@ -34,7 +35,7 @@ def run(flags: KeyRotateFlags, output: Output) -> ExitCode:
 
 
 def _rotate(kept: Kept, drain: Drain, output: Output) -> Rotation:
-    steps = kept.opened.store.rotate(kept.lease)
+    steps = rotate(kept.opened.store, kept.lease)
     told = None
     try:
         for told in steps:

@@ -12,6 +12,7 @@ from reconciler.core.diff import Change
 from reconciler.core.errors import BlockedError, ConfigError, Problem
 from reconciler.core.ports import Entry
 from reconciler.render.painter import counted
+from reconciler.store.upkeep import rename_scope
 from reconciler.wiring.keeping import Opened, leased, require_scope
 
 
@@ -27,7 +28,7 @@ def run(flags: ScopeRenameFlags, output: Output) -> ExitCode:
             if not await approve(f"The {was} becomes {flags.new}, bound to {opened.binding}. Go on?"):
                 return ExitCode.ERROR
             await asyncio.to_thread(opened.store.write, old.check(), (), [_entry(flags, opened, bound)])
-            await asyncio.to_thread(opened.store.rename_scope, old.check(), new.check(), opened.binding)
+            await asyncio.to_thread(rename_scope, opened.store, old.check(), new.check(), opened.binding)
         document = {"before": flags.old, "scope": flags.new, "bound_before": bound or None, "binding": opened.binding}
         text = f"The {was} is {flags.new} now, bound to {opened.binding}."
         tell(flags, output, text, document | {"records": number})
