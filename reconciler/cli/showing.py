@@ -17,7 +17,7 @@ from reconciler.core.targets import PROTECTED_UNMATCHED
 from reconciler.render.painter import counted
 from reconciler.render.plan_file import plan_document
 from reconciler.render.plan_text import plan_text
-from reconciler.wiring.plan_files import write_plan
+from reconciler.wiring.plan_saving import write_plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

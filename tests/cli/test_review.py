@@ -16,7 +16,7 @@ from reconciler.documents.packaged import providers_folder, schemas_folder
 from reconciler.render.plan_file import checksum
 from reconciler.testing.contract import CASES
 from reconciler.testing.faults import Fault
-from reconciler.wiring.plan_files import write_plan
+from reconciler.wiring.plan_saving import write_plan
 from tests.cli.support import CANARIES, Project, serving
 from tests.docs.pages import blocks
 from tests.render.xml import parsed

@@ -18,8 +18,8 @@ from reconciler.engine.unit import Result
 from reconciler.render.plan_text import plan_text
 from reconciler.wiring.content_cache import known_content
 from reconciler.wiring.loading import load
-from reconciler.wiring.plan_files import SavedPlan, read_plan
 from reconciler.wiring.progress import ListTally
+from reconciler.wiring.saved_plans import SavedPlan, read_plan
 from reconciler.wiring.session import Session, writing
 
 

@@ -15,8 +15,8 @@ from reconciler.core.model import Catalogue, Orphan
 from reconciler.daemon.draining import Drain, drained
 from reconciler.engine.resolving import Settlement, Verdict
 from reconciler.render.confidential import shortened, url_is_secret
-from reconciler.render.leftovers import Shown, settlements_json, settlements_text
 from reconciler.render.painter import clean, counted
+from reconciler.render.settlements import Shown, settlements_json, settlements_text
 from reconciler.wiring.leftovers import chosen, settle_all
 from reconciler.wiring.loading import load_recorded
 from reconciler.wiring.session import Session, amending

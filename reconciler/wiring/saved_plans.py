@@ -1,4 +1,4 @@
-"""Saved plans: written whole or not at all, read with distrust."""
+"""Saved plans, read with distrust."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-from reconciler.core.errors import ConfigError, Location, Problem, ReconcilerError, StalePlanError
+from reconciler.core.errors import ConfigError, Location, Problem, StalePlanError
 from reconciler.core.guard import parse_allowance
 from reconciler.core.model import Json
 from reconciler.core.plan import PLAN_VERSION, Plan, PlanOptions
-from reconciler.documents.saving import swap
 from reconciler.render.plan_file import checksum, essence, plan_document
 
 MAX_BYTES = 256 * 1024 * 1024
 """A larger file is not read; a plan of 100,000 creates has about 100 MiB."""
-
-_HEAD_BYTES = 1024
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _REPLAN = "make a new plan with `reconcile plan --out FILE`, and review it"
@@ -64,25 +61,6 @@ class SavedPlan:
             )
 
 
-def write_plan(path: Path, document: Mapping[str, Json]) -> None:
-    """Write a plan's document, replacing what is there at once. Raises `ReconcilerError` where that is impossible.
-
-    There is no secret in it, and a later step of a pipeline may run as another user: so it gets the mode that the
-    umask leaves, as a redirected output does. Applying trusts no file: it plans again and compares.
-    """
-    target = path.resolve()
-    text = json.dumps(document, indent=2, ensure_ascii=False)
-    data = f"{text}\n".encode("utf-8", "backslashreplace")
-    try:
-        if target.exists() and not target.is_file():
-            raise ReconcilerError(f"cannot write the plan to {path}: it is there, and no regular file")
-        if target.exists() and not _may_be_a_plan(target):
-            raise ReconcilerError(f"cannot write the plan to {path}: it is there, and no plan; name another file")
-        swap(target, data)
-    except OSError as error:
-        raise ReconcilerError(f"cannot write the plan to {path}: {error.strerror}") from error
-
-
 def read_plan(path: Path) -> SavedPlan:
     """The plan in a file. Raises `ConfigError` for what is no plan, `StalePlanError` for one that was edited."""
     body = _parsed(path, _read(path))
@@ -111,13 +89,6 @@ def read_plan(path: Path) -> SavedPlan:
         serial=body["serial"],
         body=body,
     )
-
-
-def _may_be_a_plan(path: Path) -> bool:
-    """Whether nothing is lost by writing a plan over a file: it is empty, or begins as a plan does."""
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    return not head or re.match(rb'\s*\{\s*"version"\s*:', head) is not None
 
 
 def _read(path: Path) -> bytes:
