@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,10 @@ VERBS = ["plan", "validate", "status", "show", "urls", "schema", "ping", "renew"
 VERBS += ["ingress", "send", "apply", "explain", "diagram", "drift", "adopt", "export", "recover"]
 VERBS += ["init", "fmt", "completion", "forget", "unlock"]
 VERBS += ["providers", "orphans", "sandbox", "deliveries", "state", "key", "scope", "db"]
+
+BESIDE_A_PASS = ("core.drift", "core.inbox", "engine.drifting", "engine.recovering", "engine.resolving")
+BESIDE_A_PASS += ("store.inbox", "store.inboxes", "store.retention", "store.upkeep", "store.rotation", "store.renaming")
+BESIDE_A_PASS += ("wiring.saved_plans", "render.settlements")
 
 QUICKSTART = Path(__file__).resolve().parents[2] / "examples" / "quickstart"
 
@@ -120,6 +125,22 @@ main()
 """
     printed = python(code)
     assert int(printed.partition("THRESHOLD ")[2].split()[0]) >= 100_000
+
+
+def test_a_pass_loads_no_inbox_and_nothing_that_other_verbs_do() -> None:
+    """Deliveries, drift, upkeep of the store, orphans to settle and saved plans to read: none is a part of a pass."""
+    code = f"""
+import sys
+from reconciler.cli import lazy
+lazy.load_anew("pass"), lazy.load_anew("plan")
+print("LOADED", [name for name in {BESIDE_A_PASS!r} if "reconciler." + name in sys.modules])
+"""
+    assert "LOADED []" in python(code)
+
+
+def test_what_a_pass_does_not_load_is_there() -> None:
+    """Names of modules that are gone would pass for modules that are not loaded."""
+    assert [name for name in BESIDE_A_PASS if find_spec(f"reconciler.{name}") is None] == []
 
 
 def test_help_lists_exactly_the_verbs_that_exist() -> None:
