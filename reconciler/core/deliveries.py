@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -43,16 +43,6 @@ class Delivery:
     events: tuple[str, ...] = ()
     provider_delivery_id: str = ""
     replayed_as: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rebuilt:
-    """A delivery as the provider tells afterwards that it was, or would have been: what a request would have held."""
-
-    method: str = "POST"
-    query: str = ""
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    body: bytes = field(default=b"", repr=False)
 
 
 def key_digest(webhook_id: str, key: str) -> bytes:

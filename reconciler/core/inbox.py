@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
-from reconciler.core.deliveries import Delivery, Rebuilt
+from reconciler.core.deliveries import Delivery
 from reconciler.core.model import Recorded, Subscriber
+from reconciler.core.ports import Rebuilt
 
 
 class DispatchState(StrEnum):

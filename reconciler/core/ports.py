@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
-from reconciler.core.deliveries import Rebuilt
 from reconciler.core.diff import Change
 from reconciler.core.model import Group, Json, Observed, Orphan, ProviderTraits, Recorded, Secret
 
@@ -107,6 +106,16 @@ class Provider(Protocol):
     def budget(self, credentials: Credentials) -> Budget | None:
         """What is left of the rate limit, by the newest answer of this process; None where the vendor tells nothing."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """A delivery as the provider tells afterwards that it was, or would have been: what a request would have held."""
+
+    method: str = "POST"
+    query: str = ""
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

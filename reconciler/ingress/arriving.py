@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from reconciler.core.deliveries import Delivery, Provenance, Rebuilt, id_key, key_digest
+from reconciler.core.deliveries import Delivery, Provenance, id_key, key_digest
 from reconciler.core.events import wanted
 from reconciler.core.inbox import Arrival, Dispatch
 from reconciler.core.model import EventTraits, Recorded, Relation
-from reconciler.core.ports import Clock, Entropy
+from reconciler.core.ports import Clock, Entropy, Rebuilt
 from reconciler.ingress.ports import Found, Kind, Ordered, Vendor
 from reconciler.verify.delivery import DeliveryRules, HeaderId, Part, read_parts
 from reconciler.verify.kinds import Scheme

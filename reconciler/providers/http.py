@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from reconciler.core.deliveries import Rebuilt
 from reconciler.core.errors import ErrorKind, RetryableError, TerminalError
 from reconciler.core.model import Json, Observed, ProviderTraits, Secret, SecretOrigin
-from reconciler.core.ports import Answer, Budget, Credentials, Missed, Registration, ResponseCache, Target
+from reconciler.core.ports import Answer, Budget, Credentials, Missed, Rebuilt, Registration, ResponseCache, Target
 from reconciler.providers.answers import Context, document_of, rows_of, search, text_of
 from reconciler.providers.api_definition import ApiDefinition
 from reconciler.providers.blocks.calls import Lookup, Step

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from reconciler.core.deliveries import Rebuilt
 from reconciler.core.errors import ErrorKind, TerminalError
 from reconciler.core.model import Json
-from reconciler.core.ports import Missed, Target
+from reconciler.core.ports import Missed, Rebuilt, Target
 from reconciler.providers.answers import Context, document_of, identifier, rows_of, search, text_of, truth_of
 from reconciler.providers.api_definition import ApiDefinition
 from reconciler.providers.blocks.calls import Step

@@ -7,10 +7,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from reconciler.core.deliveries import Rebuilt
 from reconciler.core.errors import ErrorKind, TerminalError
 from reconciler.core.model import Observed, ProviderTraits, Secret, SecretOrigin, TypeTraits
-from reconciler.core.ports import Answer, Budget, Credentials, Missed, Registration, Target
+from reconciler.core.ports import Answer, Budget, Credentials, Missed, Rebuilt, Registration, Target
 
 _ANSWERED: Final = frozenset({SecretOrigin.RESPONSE, SecretOrigin.FETCH})
 _MINTED: Final = _ANSWERED | {SecretOrigin.HANDSHAKE}

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reconciler.core.deliveries import Rebuilt, id_key
+from reconciler.core.deliveries import id_key
 from reconciler.core.drift import chosen
 from reconciler.core.errors import LockedError
 from reconciler.core.inbox import Arrival, Filter
 from reconciler.core.model import Recorded
+from reconciler.core.ports import Rebuilt
 from reconciler.engine.context import Stop
 from reconciler.engine.recovering import Backlog, Means, Recovered, Recovery
 from reconciler.ingress.arriving import Arrivals

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.deliveries import Delivery, Provenance, Rebuilt
+from reconciler.core.deliveries import Delivery, Provenance
 from reconciler.core.errors import (
     ErrorKind,
     ReconcilerError,
@@ -18,7 +18,7 @@ from reconciler.core.errors import (
 )
 from reconciler.core.inbox import Arrival, Dispatch, Filter
 from reconciler.core.model import Phase, ProviderTraits, Recorded, RecoveryTraits, RecoveryWay
-from reconciler.core.ports import Missed, Outcome, Target
+from reconciler.core.ports import Missed, Outcome, Rebuilt, Target
 from reconciler.engine.context import Stop
 from reconciler.engine.recovering import OVERLAP_SECONDS, Backlog, Means, Recovered, Recovery, summary
 from reconciler.testing.memory_inbox import MemoryInbox

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.deliveries import Provenance, Rebuilt, id_key, key_digest
+from reconciler.core.deliveries import Provenance, id_key, key_digest
 from reconciler.core.inbox import Arrival
 from reconciler.core.model import Secret
+from reconciler.core.ports import Rebuilt
 from reconciler.ingress.arriving import (
     REPEATED_WITHIN,
     RESENT_WITHIN,
