@@ -101,4 +101,6 @@ url="$(reconcile show -C examples/quickstart github/repo/acme/api@acme-github --
   python -c 'import json, sys; print(json.load(sys.stdin)["url"])')"
 run python examples/quickstart/forge.py "http://127.0.0.1:$forward${url#https://hooks.example.com}"
 
+trap - EXIT
+finish
 say "Done. Everything that was started is stopped again."
